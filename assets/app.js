@@ -36,6 +36,53 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   });
 }
 
+// What the server found wrong is about what was typed before.
+for (const field of document.querySelectorAll("form:not([data-autosave]) [aria-invalid]")) {
+  field.addEventListener("input", () => {
+    field.removeAttribute("aria-invalid");
+    document.getElementById(`${field.id}-fault`)?.replaceChildren();
+  }, { once: true });
+}
+
+// The page that asks for a new proof leads back to the form that was sent, which gets back what was typed in it. Passwords are
+// not kept.
+const KEPT = "kept-form";
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", () => {
+    if (form.querySelector("[name=proof_back]")) return;
+    const fields = [...new FormData(form)].filter(([name, value]) =>
+      typeof value === "string" && name !== "csrf" && form.elements[name]?.type !== "password");
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify({ page: location.pathname, action: form.getAttribute("action"), fields }));
+    } catch {
+      // A browser without storage leads back to an empty form.
+    }
+  });
+}
+for (const link of document.querySelectorAll("a[data-refill]")) {
+  link.addEventListener("click", () => {
+    const kept = sessionStorage.getItem(KEPT);
+    if (kept) sessionStorage.setItem(KEPT, JSON.stringify({ ...JSON.parse(kept), refill: true }));
+  });
+}
+const refill = ({ action, fields }) => {
+  const form = [...document.querySelectorAll("form[method=post]")].find((one) => one.getAttribute("action") === action);
+  if (!form) return;
+  for (const field of form.elements) {
+    if (!field.name || ["hidden", "password", "file", "submit"].includes(field.type)) continue;
+    const values = fields.filter(([name]) => name === field.name).map(([, value]) => value);
+    if (["checkbox", "radio"].includes(field.type)) field.checked = values.includes(field.value);
+    else if (values.length) field.value = values[0];
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  form.closest("details")?.setAttribute("open", "");
+};
+const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+if (kept?.page === location.pathname) {
+  sessionStorage.removeItem(KEPT);
+  if (kept.refill) refill(kept);
+}
+
 // The strength of a new password. The server rates it by the rule that it must pass, shortly after the last keystroke.
 const PAUSE_MS = 250;
 for (const meter of document.querySelectorAll("[data-meter]")) {

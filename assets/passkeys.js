@@ -18,13 +18,14 @@ const create = async ({ publicKey }) => {
   return { credential, response: { clientDataJSON: toText(clientDataJSON), attestationObject: toText(attestationObject) } };
 };
 
-const get = async ({ publicKey }) => {
+// `mediation`: how the browser asks, and a signal that ends it. Without it, in a window of its own.
+const get = async ({ publicKey }, mediation = {}) => {
   const options = {
     ...publicKey,
     challenge: toBytes(publicKey.challenge),
     allowCredentials: decodeIds(publicKey.allowCredentials),
   };
-  const credential = await navigator.credentials.get({ publicKey: options });
+  const credential = await navigator.credentials.get({ publicKey: options, ...mediation });
   const { clientDataJSON, authenticatorData, signature, userHandle } = credential.response;
   return {
     credential,
@@ -55,16 +56,39 @@ const challengeFor = async (form) => {
   throw new Refused("This took too long. Reload the page and try again.");
 };
 
-const answer = async (form) => {
+const answer = async (form, mediation) => {
   const { ticket, options } = await challengeFor(form);
-  const { credential, response } = await (form.dataset.passkey === "create" ? create(options) : get(options));
+  const { credential, response } = await (form.dataset.passkey === "create" ? create(options) : get(options, mediation));
   form.querySelector("[data-ticket]").value = ticket;
   form.querySelector("[data-credential]").value =
     JSON.stringify({ id: credential.id, rawId: toText(credential.rawId), type: credential.type, response });
   form.submit();
 };
 
+// Passkeys in the list of the name field (`autocomplete="username webauthn"`). A challenge is valid for five minutes, so a page
+// that stays open asks for a new one. A press of the button ends the waiting one: a browser answers only one at a time.
+const RENEW_AFTER_MS = 240_000;
+let waiting;
+const offerInField = async (form) => {
+  if (!(await window.PublicKeyCredential?.isConditionalMediationAvailable?.())) return;
+  for (;;) {
+    const ended = new AbortController();
+    waiting = ended;
+    const timer = setTimeout(() => ended.abort("renew"), RENEW_AFTER_MS);
+    try {
+      await answer(form, { mediation: "conditional", signal: ended.signal });
+      return;
+    } catch {
+      // The page works without it: only an expired challenge is replaced.
+      if (ended.signal.reason !== "renew") return;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+};
+
 for (const form of document.querySelectorAll("form[data-passkey]")) {
+  if (document.querySelector('input[autocomplete~="webauthn"]') && form.dataset.passkey === "get") offerInField(form);
   form.hidden = !window.PublicKeyCredential;
   const button = form.querySelector("button");
   const said = form.querySelector("[data-said]");
@@ -72,6 +96,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     if (event.defaultPrevented) return;
     event.preventDefault();
     said.textContent = "";
+    waiting?.abort("pressed");
     try {
       await answer(form);
     } catch (error) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -276,6 +277,15 @@ impl App {
         // After a panic the lock still protects only counts, so it stays usable.
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         rates.admit((quota.name, Network::from(visitor)), self.now(), quota.per_minute).map(drop)
+    }
+
+    /// Waits. On a manual clock, the time passes at once.
+    pub async fn pause(&self, time: Duration) {
+        let (clock, before) = (self.store.clock(), self.now());
+        clock.advance(time);
+        if self.now().since(before) < time {
+            tokio::time::sleep(time).await;
+        }
     }
 
     /// A permit, which is given back when it is dropped. `None`: all are in use.

@@ -1,7 +1,7 @@
 //! Errors about accounts.
 
 use super::model::UsernameFault;
-use crate::base::{Problem, Timestamp};
+use crate::base::{Problem, Timestamp, wait_in_words};
 use crate::db;
 
 /// Why an operation on accounts was refused or failed.
@@ -61,6 +61,9 @@ pub enum AccountError {
     /// The code is wrong, used or expired.
     #[error("the code was refused")]
     CodeRefused,
+    /// The text does not have the form of a code.
+    #[error("not a code")]
+    CodeMalformed,
     /// A code was sent less than a minute ago, or too many in an hour.
     #[error("a code was sent a moment ago")]
     CodeTooSoon {
@@ -113,7 +116,7 @@ impl From<AccountError> for Problem {
             AccountError::EmailAddress => Problem::field(
                 "email",
                 "email_invalid",
-                "This is not a valid email address. Check it, for example for a missing @. Write a domain with letters other than a to z in its form that begins with xn--.",
+                "This is not a valid email address. Check it, for example for a missing @. Before the @ it can have letters from a to z, digits and a few signs.",
             ),
             AccountError::EmailTaken => Problem {
                 status: 409,
@@ -173,12 +176,20 @@ impl From<AccountError> for Problem {
                 "code_refused",
                 "This code is wrong or no longer valid. Enter the six digits from the newest email. After five tries, request a new one with Resend code.",
             ),
+            AccountError::CodeMalformed => Problem::field(
+                "code",
+                "code_malformed",
+                "A code has six digits. Enter the ones from the newest email. This did not use up a try.",
+            ),
             AccountError::CodeTooSoon { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
                 ..Problem::new(
                     429,
                     "code_too_soon",
-                    "A code was sent less than a minute ago, or several were sent in the last hour. Wait, then try again.",
+                    format!(
+                        "No new code was sent, because the last one is not old enough. Use the code in the newest email, or request another one in {}.",
+                        wait_in_words(wait_seconds)
+                    ),
                 )
             },
             AccountError::StillPending => Problem::new(

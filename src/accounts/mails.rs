@@ -2,14 +2,13 @@
 
 use crate::mail::{Link, PlainMessage};
 
-/// The six digits that verify an address.
-pub(super) fn verify_code(display_name: &str, code: &str, name: &str, site: &str) -> PlainMessage {
+/// The six digits that verify an address. No name of a person is in it: the one who typed the address may not have it, and
+/// could write to its owner through our mail.
+pub(super) fn verify_code(code: &str, name: &str, site: &str) -> PlainMessage {
     PlainMessage {
         // Without the code: lists, logs and notifications show subjects.
         subject: format!("Your code for {name}"),
-        paragraphs: vec![format!(
-            "Hello {display_name}, enter this code to verify your address. It is valid for ten minutes."
-        )],
+        paragraphs: vec!["Enter this code to verify your address. It is valid for ten minutes.".into()],
         code: Some(code.to_owned()),
         link: None,
         closing: "We will never ask you for this code. If you did not request it, do nothing.".into(),
@@ -66,7 +65,7 @@ mod tests {
         check_listing(
             "accounts",
             &[
-                ("verify_code", verify_code("Ada Lovelace", "123456", "Domicile", SITE)),
+                ("verify_code", verify_code("123456", "Domicile", SITE)),
                 ("address_in_use", address_in_use(SITE)),
                 ("account_exists", account_exists(SITE)),
                 ("keys_unlocked", keys_unlocked(SITE)),

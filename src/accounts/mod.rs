@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod mails;
 mod model;
+pub mod names;
 mod ops;
 pub mod replay;
 mod reserved;
@@ -22,13 +23,14 @@ pub use error::AccountError;
 pub use events::AccountEvent;
 pub use model::{
     Account, AccountState, Bio, CODE_LIFE, Colour, Company, DisplayName, EMAILS_MAX, Email, EmailChange, LinkPurpose,
-    NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,
+    NAME_HELD, NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,
 };
 pub use ops::{
-    create, erase, find_by_link, find_by_name, find_by_verified_name, find_link_about, is_email_taken,
-    is_username_free, issue_link, issue_link_about, list, lock_keys, mail_all_verified, must_be_free, primary_email,
-    purge_old, purge_pending, resend_code, send_code, set_colour, set_display_name, set_password, suggest_username,
-    update_profile, use_link, use_link_about, verify_by_operator, verify_email, void_claims,
+    SentCode, create, erase, find_by_link, find_by_name, find_by_sign_in_name, find_link_about, is_email_taken,
+    is_link_valid, is_username_free, issue_link, issue_link_about, list, lock_keys, mail_all_verified, must_be_free,
+    primary_email, purge_old, purge_pending, resend_code, send_code, sent_code, set_colour, set_display_name,
+    set_password, sign_ups_in_the_way, suggest_username, update_profile, use_link, use_link_about, verify_by_operator,
+    verify_email, void_claims, void_sign_up,
 };
 pub use reserved::is_reserved;
 pub use store::{

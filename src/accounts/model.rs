@@ -26,6 +26,8 @@ pub const EMAILS_MAX: usize = 10;
 pub const REVERT_LIFE: Duration = crate::base::days(7);
 /// How long an account lives whose address is not verified.
 pub const PENDING_LIFE: Duration = crate::base::hours(24);
+/// How long a sign-up keeps its username from others without a proof of its address.
+pub const NAME_HELD: Duration = minutes(30);
 /// How long the username of an erased account stays out of use, so that its links do not lead to another person.
 pub const USERNAME_RETIRED: Duration = crate::base::days(365);
 
@@ -379,6 +381,8 @@ pub enum LinkPurpose {
     EmailRevert,
     /// Stop a reset of the second factors.
     FactorReset,
+    /// Make a browser known, so that it has its own tries at the password.
+    NewBrowser,
 }
 
 impl LinkPurpose {
@@ -390,16 +394,17 @@ impl LinkPurpose {
             Self::NotMe => "not_me",
             Self::EmailRevert => "email_revert",
             Self::FactorReset => "factor_reset",
+            Self::NewBrowser => "new_browser",
         }
     }
 
     /// How long the link is valid: 30 minutes to reset a password (domain, safety P9), 24 hours to claim a fresh
-    /// appliance, a week to report a sign-in or undo a change (domain 5.1.3), and as long as a reset of factors waits
+    /// appliance or confirm a browser, a week to report a sign-in or undo a change (domain 5.1.3), and as long as a reset of factors waits
     /// (domain 5.1.11).
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
-            Self::OperatorClaim => crate::base::hours(24),
+            Self::OperatorClaim | Self::NewBrowser => crate::base::hours(24),
             Self::NotMe => crate::base::days(7),
             Self::EmailRevert => REVERT_LIFE,
             Self::FactorReset => crate::base::hours(72),

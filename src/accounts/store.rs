@@ -11,7 +11,6 @@ const INSERT: &str = insert!(ACCOUNT);
 const ROW: &str = columns!(ACCOUNT as "a", except skeleton, keys_locked_at);
 const FIND: &str = sql!("select ", ROW, " from account a where a.id = :id");
 const FIND_BY_USERNAME: &str = sql!("select ", ROW, " from account a where a.username = :username");
-const FIND_LOOKALIKE: &str = "select 1 from account where skeleton = :skeleton";
 const FIND_BY_EMAIL: &str = sql!(
     "select ",
     ROW,
@@ -103,11 +102,12 @@ const DELETE_OLD_LINKS: &str = "
       select digest from one_time_link where expires_at <= :before limit :limit)";
 // The other links stay: a thief with the mailbox must not be able to delete them.
 const DELETE_RESET_LINKS: &str = "
-    delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
+    delete from one_time_link where account_id = :account_id and purpose in ('password_reset', 'new_browser')";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
 const DELETE_OPEN_CLAIMS: &str = "
     delete from one_time_link where purpose = 'operator_claim' and used_at is null";
-const DELETE_ALL_ENTRY_LINKS: &str = "delete from one_time_link where purpose in ('password_reset', 'operator_claim')";
+const DELETE_ALL_ENTRY_LINKS: &str =
+    "delete from one_time_link where purpose in ('password_reset', 'operator_claim', 'new_browser')";
 const FIND_OPERATOR: &str = "select 1 from account where is_operator = 1 and state <> 'pending' limit 1";
 const FIND_PASSWORD_TIME: &str = "select changed_at from password where account_id = :account_id";
 const UPDATE_PASSWORD_HASH: &str = "
@@ -123,7 +123,6 @@ pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND,
     FIND_BY_USERNAME,
-    FIND_LOOKALIKE,
     FIND_BY_EMAIL,
     LIST,
     COUNT,
@@ -229,11 +228,6 @@ pub fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Accoun
     view.find(FIND_BY_USERNAME, named_params! {":username": username}, read)
 }
 
-/// Whether an account has this name or one that looks like it.
-pub(super) fn has_lookalike(view: &View<'_>, skeleton: &str) -> Result<bool, Error> {
-    Ok(view.find(FIND_LOOKALIKE, named_params! {":skeleton": skeleton}, |_| Ok(()))?.is_some())
-}
-
 /// The account that verified the address, or else the newest one that waits for its code. An account that only added the
 /// address does not count, nor does the first operator before its code was entered. `None`: there is none.
 ///
@@ -291,10 +285,16 @@ pub(super) fn update_colour(tx: &mut Tx<'_>, id: AccountId, colour: Colour) -> R
     Ok(())
 }
 
-pub(super) fn delete(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
+/// Deletes addresses, codes, password and links of the account.
+pub(super) fn delete_belongings(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
     for statement in [DELETE_CODES, DELETE_EMAILS, DELETE_PASSWORD, DELETE_LINKS] {
         tx.execute(statement, named_params! {":account_id": id})?;
     }
+    Ok(())
+}
+
+pub(super) fn delete(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
+    delete_belongings(tx, id)?;
     tx.execute(DELETE, named_params! {":id": id})?;
     Ok(())
 }
@@ -511,7 +511,7 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-/// Deletes every link to set the account's password. Links that undo something stay valid: a thief who reads the
+/// Deletes every link that helps somebody to come in: to set the password, and to make a browser known. Links that undo something stay valid: a thief who reads the
 /// mailbox and sets a new password must not be able to remove them.
 ///
 /// # Errors

@@ -16,7 +16,9 @@ const LOCAL_OCTETS_MAX: usize = 64;
 const OCTETS_MAX: usize = 254;
 
 impl EmailAddress {
-    /// Accepts `local@domain` with a dotted or single-label domain, printable ASCII only, no quoting and no comments.
+    /// Accepts `local@domain` with a dotted or single-label domain, no quoting and no comments. The part before the `@` is
+    /// printable ASCII. A domain with other letters gets its form in ASCII (IDNA, UTS #46), which browsers send and mail servers
+    /// know, so both spellings are one address.
     ///
     /// # Errors
     /// [`NotAnEmailAddress`] for anything else: spaces, control characters (which could inject a mail header), two `@`,
@@ -24,6 +26,7 @@ impl EmailAddress {
     pub fn parse(text: &str) -> Result<Self, NotAnEmailAddress> {
         let text = text.trim();
         let (local, domain) = text.split_once('@').ok_or(NotAnEmailAddress)?;
+        let domain = ascii_domain(domain).ok_or(NotAnEmailAddress)?;
         let local_ok = !local.is_empty()
             && local.len() <= LOCAL_OCTETS_MAX
             && !local.starts_with('.')
@@ -37,13 +40,13 @@ impl EmailAddress {
                 && !label.ends_with('-')
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         });
-        if text.len() > OCTETS_MAX || !local_ok || !domain_ok {
+        if local.len() + 1 + domain.len() > OCTETS_MAX || !local_ok || !domain_ok {
             return Err(NotAnEmailAddress);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(format!("{local}@{domain}")))
     }
 
-    /// The address as the person typed it.
+    /// The address as the person typed it, with its domain in ASCII.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -56,6 +59,17 @@ impl EmailAddress {
     /// The part after the `@` in lower case.
     pub fn domain(&self) -> String {
         self.0.rsplit('@').next().unwrap_or_default().to_ascii_lowercase()
+    }
+}
+
+/// The form of a domain in ASCII. A domain in ASCII stays as it was typed. `None`: it cannot be a domain.
+pub fn ascii_domain(domain: &str) -> Option<std::borrow::Cow<'_, str>> {
+    if domain.is_ascii() {
+        return Some(domain.into());
+    }
+    match url::Host::parse(domain) {
+        Ok(url::Host::Domain(ascii)) => Some(ascii.into()),
+        Ok(url::Host::Ipv4(_) | url::Host::Ipv6(_)) | Err(_) => None,
     }
 }
 
@@ -82,6 +96,24 @@ mod tests {
             assert!(EmailAddress::parse(good).is_ok(), "{good}");
         }
         assert_eq!(EmailAddress::parse("Ada@Example.ORG").unwrap().folded(), "ada@example.org");
+    }
+
+    #[test]
+    fn an_international_domain_has_one_form() {
+        let parsed = |text: &str| EmailAddress::parse(text).map(|address| address.folded());
+        for spelling in
+            ["ada@münchen.example", "Ada@MÜNCHEN.Example", "ada@mu\u{308}nchen.example", "ada@münchen。example"]
+        {
+            assert_eq!(parsed(spelling), parsed("ada@xn--mnchen-3ya.example"), "{spelling}");
+        }
+        assert_eq!(parsed("ada@münchen.example").as_deref(), Ok("ada@xn--mnchen-3ya.example"));
+        assert_eq!(parsed("ada@例え.テスト").as_deref(), Ok("ada@xn--r8jz45g.xn--zckzah"));
+        for bad in ["ada@１２７.0.0.1", "ada@mün chen.example", "ada@ü\u{202e}.example", "ada@ü..example", "ada@\u{ad}"]
+        {
+            assert_eq!(parsed(bad), Err(NotAnEmailAddress), "{bad:?}");
+        }
+        let long = format!("a@{}.example", "ü".repeat(63));
+        assert_eq!(parsed(&long), Err(NotAnEmailAddress), "its form in ASCII is too long");
     }
 
     #[test]

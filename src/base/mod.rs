@@ -22,12 +22,14 @@ mod security;
 mod shown_once;
 mod text;
 mod time;
+mod typed_code;
+mod visible;
 mod zone;
 
 pub use actor::{Actor, CredentialAdmin, Role, Visitor};
 pub use clock::{Clock, ClockStep};
 pub use digest::{Digest, GENESIS};
-pub use email_address::{EmailAddress, NotAnEmailAddress};
+pub use email_address::{EmailAddress, NotAnEmailAddress, ascii_domain};
 pub use ids::*;
 pub use metrics::{
     BUCKETS, Histogram, HistogramState, JOB_OUTCOMES, JobRuns, Metrics, RequestClass, STATUSES, WorkerCounts,
@@ -44,6 +46,8 @@ pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
 pub use security::{SECURITY, SecurityEvent};
 pub use shown_once::{SHOWN_FOR, ShownOnce};
-pub use text::{SharedText, is_visible, size_in_words, visible_lines};
+pub use text::{SharedText, size_in_words, wait_in_words};
 pub use time::{Stopwatch, Timestamp, days, hours, minutes, seconds};
+pub use typed_code::{fold_code, six_digits};
+pub use visible::{is_visible, visible_lines};
 pub use zone::Zone;

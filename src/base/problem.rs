@@ -15,6 +15,8 @@ pub struct Problem {
     pub sentence: String,
     /// The form field or JSON member that is wrong. `None`: it is not about one field.
     pub field: Option<&'static str>,
+    /// What is wrong with other fields of the same form: each with its sentence.
+    pub others: Vec<(&'static str, String)>,
     /// How many seconds to wait before the next attempt. `None`: waiting does not help, or we do not know.
     pub retry_after_seconds: Option<u32>,
     /// The internal cause, for the log only.
@@ -24,12 +26,35 @@ pub struct Problem {
 impl Problem {
     /// A problem with a status, a code and a sentence.
     pub fn new(status: u16, code: &'static str, sentence: impl Into<String>) -> Self {
-        Self { status, code, sentence: sentence.into(), field: None, retry_after_seconds: None, cause: None }
+        Self {
+            status,
+            code,
+            sentence: sentence.into(),
+            field: None,
+            others: Vec::new(),
+            retry_after_seconds: None,
+            cause: None,
+        }
     }
 
     /// 400 about one field.
     pub fn field(field: &'static str, code: &'static str, sentence: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(400, code, sentence) }
+    }
+
+    /// Several problems of one form. One that is about no field comes first, and of two about one field the first counts.
+    pub fn of_several(problems: impl IntoIterator<Item = Self>) -> Self {
+        let mut problems: Vec<Self> = problems.into_iter().collect();
+        problems.sort_by_key(|problem| problem.field.is_some());
+        let mut problems = problems.into_iter();
+        let Some(mut first) = problems.next() else { return Self::internal("a form without a problem") };
+        for other in problems {
+            let is_known = |field| first.field == Some(field) || first.others.iter().any(|(known, _)| *known == field);
+            if let Some(field) = other.field.filter(|field| !is_known(*field)) {
+                first.others.push((field, other.sentence));
+            }
+        }
+        first
     }
 
     /// 404: it does not exist, or it belongs to someone else. Both get the same answer, so that it does not reveal

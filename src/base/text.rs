@@ -1,4 +1,4 @@
-//! Text: a shared immutable string, and the check for invisible characters.
+//! Text: a shared immutable string, and amounts in words.
 
 use bytes::Bytes;
 
@@ -83,22 +83,6 @@ impl std::fmt::Debug for SharedText {
     }
 }
 
-/// Whether every character of `text` is visible: no control characters, and none that change the text direction or have
-/// no width, because in a name they only serve to deceive (UTS #39 §3).
-pub fn is_visible(text: &str) -> bool {
-    let is_hidden =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    !text.chars().any(|c| c.is_control() || is_hidden(c))
-}
-
-/// A text of one or more lines, without spaces at both ends; line ends become `\n`. `None`: a line is not
-/// [visible](is_visible).
-pub fn visible_lines(text: &str) -> Option<String> {
-    let text = text.replace("\r\n", "\n");
-    let text = text.trim();
-    text.split('\n').all(is_visible).then(|| text.to_owned())
-}
-
 /// The size of a file for people, rounded up: `512 bytes`, `13 KB`, `1.3 MB`. A KB has 1,000 bytes.
 pub fn size_in_words(bytes: u64) -> String {
     match bytes {
@@ -111,32 +95,32 @@ pub fn size_in_words(bytes: u64) -> String {
     }
 }
 
+/// A wait for people, rounded up, such as `45 seconds` or `3 hours`.
+pub fn wait_in_words(seconds: u32) -> String {
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7200 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3600), "hour"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SharedText, is_visible, size_in_words, visible_lines};
+    use super::{SharedText, size_in_words, wait_in_words};
+
+    #[test]
+    fn a_wait_is_written_in_units_that_people_use() {
+        assert_eq!([1, 2, 119].map(wait_in_words), ["1 second", "2 seconds", "119 seconds"]);
+        assert_eq!([120, 121, 901, 7199].map(wait_in_words), ["2 minutes", "3 minutes", "16 minutes", "120 minutes"]);
+        assert_eq!([7200, 86_401].map(wait_in_words), ["2 hours", "25 hours"]);
+    }
 
     #[test]
     fn sizes_are_rounded_up() {
         let sizes = [0, 999, 1_000, 1_001, 999_000, 999_001, 1_200_000, 1_200_001, 2_000_000_000];
         let words = ["0 bytes", "999 bytes", "1 KB", "2 KB", "999 KB", "1.0 MB", "1.2 MB", "1.3 MB", "2000.0 MB"];
         assert_eq!(sizes.map(size_in_words), words);
-    }
-
-    #[test]
-    fn invisible_characters_are_detected() {
-        assert!(is_visible("ci of Zoë 東京 👩🏽") && is_visible(""));
-        for hidden in ["a\u{202e}b", "a\u{200b}b", "a\u{feff}", "\u{2066}a", "a\nb", "a\u{7f}", "a\u{2028}b"] {
-            assert!(!is_visible(hidden), "{hidden:?}");
-        }
-    }
-
-    #[test]
-    fn a_text_of_several_lines_has_visible_ones_only() {
-        assert_eq!(visible_lines(" one\r\n\r\ntwo \n").as_deref(), Some("one\n\ntwo"));
-        assert_eq!(visible_lines(" \r\n ").as_deref(), Some(""));
-        for hidden in ["a\tb", "a\rb", "a\u{b}b", "a\n\u{202e}b", "a\0"] {
-            assert_eq!(visible_lines(hidden), None, "{hidden:?}");
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::output::{Table, out, result};
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, SessionId};
 use crate::db;
+use crate::factors;
 use crate::sessions::{self, Session, device_of};
 
 pub(super) fn sessions(common: &Common, name: &str, end: Option<&str>, end_all: bool) -> Result<(), Failure> {
@@ -68,7 +69,7 @@ fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Resul
 }
 
 fn end_all_sessions(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
-    let end = move |tx: &mut db::Tx<'_>| sessions::end_all(tx, &Actor::Operator, account, None);
+    let end = move |tx: &mut db::Tx<'_>| factors::end_other_access(tx, &Actor::Operator, account, None);
     let ended = app.store().write_blocking(end).map_err(Problem::from)?;
     result(common, &json!({"ended": ended}), &ended.to_string())
 }

@@ -15,6 +15,9 @@ use crate::config::Config;
 /// The largest response in bytes. A typical one has a few hundred, with a large key a few thousand.
 const RESPONSE_BYTES_MAX: usize = 16 * 1024;
 
+/// The longest id of a credential in bytes (§4, Credential ID; §7.1 step 25).
+const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
+
 /// The site as authenticators know it: its host name, and exactly the origin of `public_url`.
 fn relying_party(config: &Config) -> Result<Webauthn, FactorError> {
     let url = Url::parse(&config.public_url).map_err(|_| FactorError::NoPasskeysHere)?;
@@ -68,6 +71,9 @@ pub(super) fn finish_registration(config: &Config, state: &str, response: &str) 
     let passkey = relying_party(config)?.finish_passkey_registration(&response, &state).map_err(refused)?;
     if passkey.cred_id().as_slice() != response.raw_id.as_slice() {
         return Err(refused("the response names a credential that was not created"));
+    }
+    if !(1..=CREDENTIAL_ID_BYTES_MAX).contains(&passkey.cred_id().as_slice().len()) {
+        return Err(refused("the id of the credential is empty or too long"));
     }
     let stored = serde_json::to_value(&passkey).map_err(refused)?;
     Ok(NewCredential {

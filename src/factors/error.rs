@@ -10,6 +10,9 @@ pub enum FactorError {
     /// The code is wrong, was used, or belongs to another time. The answer does not tell which.
     #[error("the code was refused")]
     CodeRefused,
+    /// The text has the form of no code.
+    #[error("not a code")]
+    CodeMalformed,
     /// There were too many wrong codes.
     #[error("too many wrong codes")]
     Throttled(RetryAfter),
@@ -74,6 +77,11 @@ impl From<FactorError> for Problem {
                     "This code is wrong or was used before. Wait for the next code, then enter it.",
                 )
             },
+            FactorError::CodeMalformed => Problem::field(
+                "code",
+                "code_malformed",
+                "Enter the six digits from your app, or one of your recovery codes. This did not use up a try.",
+            ),
             FactorError::Throttled(wait) => wait.into(),
             FactorError::NoSetUp => {
                 Problem::new(409, "no_set_up", "The set-up expired after 30 minutes. Go to Security and start again.")

@@ -30,10 +30,10 @@ pub use model::{
     TotpSetup, VerifiedAssertion,
 };
 pub use ops::{
-    add_passkey, cancel_reset, cancel_reset_by_link, challenge, confirm_totp, count_wrong_try, end_pending_sign_in,
-    end_unfinished, follow_clock, forget, generate_codes, is_required, must_enrol, pending_sign_in, prove, purge_old,
-    remove_passkey, remove_since, remove_totp, rename_passkey, reset_by_operators, reset_due, second_operator_hash,
-    start_pending_sign_in, start_reset, start_totp_setup, totp_setup,
+    add_passkey, cancel_reset, cancel_reset_by_link, challenge, confirm_totp, count_wrong_try, end_other_access,
+    end_pending_sign_in, end_unfinished, follow_clock, forget, generate_codes, is_required, must_enrol,
+    pending_sign_in, prove, purge_old, remove_passkey, remove_since, remove_totp, rename_passkey, reset_by_operators,
+    reset_due, second_operator_hash, start_pending_sign_in, start_reset, start_totp_setup, totp_setup,
 };
 pub use qr::svg_path;
 pub use store::{STATEMENTS, find_enrolled as enrolled, find_reset as reset_of, list_passkeys as passkeys};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::totp::Seed;
-use crate::base::{AccountId, PasskeyId, Rng, Secret, Timestamp, hours, is_visible, minutes};
+use crate::base::{AccountId, PasskeyId, Rng, Secret, Timestamp, fold_code, hours, is_visible, minutes};
 
 /// How long the second step of a sign-in may take.
 pub const MFA_PENDING_LIFE: Duration = minutes(10);
@@ -80,15 +80,16 @@ impl RecoveryCode {
         Self(Secret::new(letters.collect()))
     }
 
-    /// Parses a typed code. Upper case, hyphens and spaces are allowed, and `o`, `i` and `l` are read as the digits
+    /// Parses a typed code. Upper case, hyphens, dashes, spaces and full-width forms are allowed, and `o`, `i` and `l` are read as the digits
     /// they look like. `None`: the text does not have the form of a recovery code.
     pub fn parse(typed: &str) -> Option<Self> {
-        let folded = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| match c.to_ascii_lowercase() {
+        let folded = fold_code(typed);
+        let read = folded.chars().map(|letter| match letter {
             'o' => '0',
             'i' | 'l' => '1',
             other => other,
         });
-        let letters: String = folded.take(LETTERS + 1).collect();
+        let letters: String = read.take(LETTERS + 1).collect();
         let is_code = letters.len() == LETTERS && letters.bytes().all(|letter| ALPHABET.contains(&letter));
         is_code.then(|| Self(Secret::new(letters)))
     }

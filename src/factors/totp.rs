@@ -2,7 +2,7 @@
 
 use totp_rs::{Algorithm, Builder, Totp};
 
-use crate::base::{Rng, Secret, Timestamp};
+use crate::base::{Rng, Secret, Timestamp, six_digits};
 
 /// 160 random bits (RFC 4226 §4 R6), the output size of SHA-1.
 pub(super) const SEED_BYTES: usize = 20;
@@ -68,7 +68,7 @@ pub(super) fn step_at(now: Timestamp) -> i64 {
 /// The step of the code `typed`: the present step or one next to it, but later than `last`. `None`: no such step has
 /// this code. A code of a step that was used before is as wrong as any other.
 pub fn accepted_step(seed: &Seed, typed: &str, now: Timestamp, last: Option<i64>) -> Option<i64> {
-    let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
+    let digits = six_digits(typed)?;
     let totp = seed.totp();
     let present = step_at(now);
     let is_right = |step: &i64| {

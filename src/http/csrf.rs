@@ -1,8 +1,8 @@
 //! Protection against forms from other sites (CSRF): checks the headers in which browsers name the origin, then a token
 //! that only pages of this site know.
 
-use actix_web::HttpRequest;
 use actix_web::http::header;
+use actix_web::{HttpMessage, HttpRequest};
 
 use crate::app::App;
 use crate::base::{Problem, Secret};
@@ -51,11 +51,32 @@ pub fn require_cookie(request: &HttpRequest) -> Result<(), Problem> {
     binding(request).map(drop).ok_or_else(|| without_cookie(request))
 }
 
+/// Marks a request for a form that does not need a session, such as the one of the sign-in page. Its token may be the one of
+/// the visit: the person may have opened the form before they signed in with another window.
+#[derive(Clone, Copy)]
+pub struct OpenForm;
+
 /// Refuses a form whose token does not belong to this browser.
 pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Problem> {
-    let expected = binding(request).map(|binding| Secret::new(token(app, &binding)));
-    let expected = expected.ok_or_else(|| without_cookie(request))?;
-    if expected.matches(typed.as_bytes()) { Ok(()) } else { Err(stale()) }
+    let is_right = |binding: &str| Secret::new(token(app, binding)).matches(typed.as_bytes());
+    if is_right(&binding(request).ok_or_else(|| without_cookie(request))?) {
+        return Ok(());
+    }
+    let is_open = request.extensions().get::<OpenForm>().is_some();
+    let visit = request.cookie(VISIT).filter(|_| is_open);
+    if !visit.is_some_and(|visit| is_right(visit.value())) {
+        return Err(stale());
+    }
+    request.extensions_mut().insert(OpenedBefore);
+    Ok(())
+}
+
+/// Marks a form that was opened before another window of its browser got the cookie that it has now.
+struct OpenedBefore;
+
+/// Whether the form was opened before its person signed in with another window of this browser.
+pub fn was_opened_before_sign_in(request: &HttpRequest) -> bool {
+    request.extensions().get::<OpenedBefore>().is_some()
 }
 
 fn foreign() -> Problem {

@@ -232,18 +232,28 @@ pub struct FormFault {
     pub field: Option<&'static str>,
     /// What happened and what to do.
     pub sentence: String,
+    /// What is wrong with other fields.
+    pub others: Vec<(&'static str, String)>,
 }
 
 impl FormFault {
     /// Whether the field with this id is wrong.
     pub fn is_at(&self, field: &str) -> bool {
-        self.field == Some(field)
+        self.sentence_at(field).is_some()
+    }
+
+    /// What is wrong with the field with this id.
+    pub fn sentence_at(&self, field: &str) -> Option<&str> {
+        if self.field == Some(field) {
+            return Some(&self.sentence);
+        }
+        self.others.iter().find(|(other, _)| *other == field).map(|(_, sentence)| sentence.as_str())
     }
 }
 
 impl From<&Problem> for FormFault {
     fn from(problem: &Problem) -> Self {
-        Self { field: problem.field, sentence: problem.sentence.clone() }
+        Self { field: problem.field, sentence: problem.sentence.clone(), others: problem.others.clone() }
     }
 }
 

@@ -86,7 +86,7 @@ pub async fn check_username(app: AppData, visitor: VisitorOf, query: Query<Usern
         .read_offloaded(move |view| {
             let fault = match Username::parse(&query.username) {
                 Err(fault) => Some(AccountError::Username(fault)),
-                Ok(name) => match accounts::must_be_free(view, &name) {
+                Ok(name) => match accounts::must_be_free(view, &name, None) {
                     Err(AccountError::Db(error)) => return Err(error),
                     tried => tried.err(),
                 },

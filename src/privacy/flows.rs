@@ -52,7 +52,7 @@ pub async fn delete_account(
     }
     let has_password = app.query_inline(|view| Ok(accounts::password_hash(view, account)?.is_some()))?;
     let receipt = if has_password {
-        let attempt = PasswordAttempt::for_deletion(account);
+        let attempt = app.query_inline(|view| PasswordAttempt::for_deletion(view, &actor, account))?;
         let erase = move |tx: &mut Tx<'_>, actor: &Actor, _: &Account| ops::erase(tx, actor, account);
         signin::flows::prove_password(app, actor, attempt, &password, erase).await?
     } else if !app.config().session.is_fresh(proved_at, app.now()) {

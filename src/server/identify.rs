@@ -9,9 +9,9 @@ use actix_web::http::Method;
 use actix_web::http::header;
 
 use super::pages::{READ_NOTICE, READ_NOTICE_PATH};
-use super::route::{ClientKind, Route};
+use super::route::{Access, ClientKind, Route};
 use crate::app::App;
-use crate::base::{Actor, Problem, Rng, Visitor, Warning, Zone};
+use crate::base::{Actor, Problem, RequestClass, Rng, Visitor, Warning, Zone};
 use crate::crypto::tokens;
 use crate::db::View;
 use crate::http::{
@@ -46,7 +46,13 @@ pub(super) async fn attach(
         return Ok(());
     }
     match client {
-        ClientKind::Page => {}
+        // A file that everybody gets in the same form: caches may keep it, so it must not come with a cookie.
+        ClientKind::Page if route.is_some_and(|route| route.counted_as == Some(RequestClass::Asset)) => return Ok(()),
+        ClientKind::Page => {
+            if route.is_some_and(|route| matches!(route.access, Access::Public | Access::Pending)) {
+                request.extensions_mut().insert(csrf::OpenForm);
+            }
+        }
         ClientKind::KeyHolder | ClientKind::Service => {
             let visitor = visitor_of(app, request)?;
             request.extensions_mut().insert(VisitorOf(visitor));

@@ -48,10 +48,13 @@ routes! {
     GET  "/verify"                                    Pending => signin::pages::verify_form;
     POST "/verify"                                    Pending => signin::pages::verify;
     POST "/verify/resend"                             Pending => signin::pages::resend;
+    POST "/verify/restart"                            Pending => signin::pages::restart;
     GET  "/signin"                                    Public => signin::pages::sign_in_form;
     POST "/signin"                                    Public => signin::pages::sign_in;
     POST "/signin/passkey/challenge"                  Public => signin::pages::passkey_challenge;
     POST "/signin/passkey"                            Public => signin::pages::sign_in_by_passkey;
+    GET  "/signin/confirm"                            Public => signin::pages::confirm_form;
+    POST "/signin/confirm"                            Public => signin::pages::confirm;
     GET  "/signin/factor"                             Pending => signin::pages::factor_form;
     POST "/signin/factor"                             Pending => signin::pages::factor;
     POST "/signin/factor/challenge"                   Pending => signin::pages::factor_challenge;
@@ -196,6 +199,8 @@ routes! {
         => health::readyz;
     GET  "/v1/openapi.json"                           Public => openapi::document;
     GET  "/v1/docs"                                   Public [client(ClientKind::Page)] => openapi::docs_page;
+    GET  "/.well-known/change-password"               Public [client(ClientKind::Page)]
+        => settings::pages::security::change_password_url;
     GET  "/.well-known/jwks.json"                     Public => tokens::api::key_set;
     GET  "/.well-known/oauth-authorization-server"    Public => tokens::api::metadata;
     POST "/v1/key-exposures"                          Public [visitor] => api_keys::api::report_exposures;

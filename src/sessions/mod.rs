@@ -14,14 +14,16 @@ mod store;
 mod tables;
 
 pub use device::device_of;
+pub use error::TooManyMails;
 pub use events::SessionEvent;
 pub use model::{
-    CookieState, CurrentSession, DEVICE_LIFETIME, End, NewSession, Remaining, RenewedCookie, RetryAfter, Session,
-    SignInDevice,
+    CookieState, CurrentSession, DEVICE_LIFETIME, End, LoginThrottle, NewSession, Remaining, RenewedCookie, RetryAfter,
+    Session, SignInDevice, Verdict,
 };
 pub use ops::{
-    LoginThrottle, cookie_state, count_request, current, end, end_all, end_live, end_reused, forget, is_known_device,
-    note_device, purge_ended, read_device, renew, request_wait, rotate, start,
+    check_mail, cookie_state, count_confirmation, count_mail, current, end, end_all, end_live, end_reused, forget,
+    forget_confirmation, is_known_device, may_mail_confirmation, note_device, note_device_by_link, purge_ended,
+    read_device, renew, rotate, start,
 };
 pub use store::{STATEMENTS, count_live, delete_of_all as end_of_all, distrust_devices, list, update_seen as touch};
 pub use tables::TABLES;

@@ -1,10 +1,8 @@
 //! All SQL about sessions.
 
-use std::time::Duration;
-
 use rusqlite::named_params;
 
-use super::model::{CLOCK_SLACK, CurrentSession, End, Session};
+use super::model::{CLOCK_SLACK, Counter, CurrentSession, End, Session};
 use super::tables::{DEVICE, SESSION, SESSION_ROTATED, THROTTLE};
 use crate::base::{AccountId, SessionId, Timestamp, Visitor, hours, seconds};
 use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
@@ -64,11 +62,12 @@ const FIND_ROTATED: &str = "
 const INSERT_DEVICE: &str = sql!(
     insert!(DEVICE),
     "
-    on conflict (digest) do update set last_seen_at = :now, is_trusted = 1"
+    on conflict (digest) do update
+    set last_seen_at = :now, is_trusted = 1, has_signed_in = max(has_signed_in, :has_signed_in)"
 );
-const FIND_TRUSTED_DEVICE: &str = "select 1 from device where digest = :digest and is_trusted = 1";
+const FIND_TRUSTED_DEVICE: &str = "select has_signed_in from device where digest = :digest and is_trusted = 1";
 const HAS_DEVICES: &str = "select exists (select 1 from device where account_id = :account_id)";
-const DISTRUST_DEVICES: &str = "update device set is_trusted = 0 where account_id = :account_id";
+const DISTRUST_DEVICES: &str = "update device set is_trusted = 0, has_signed_in = 0 where account_id = :account_id";
 const DELETE_DEVICES: &str = "delete from device where account_id = :account_id";
 const DELETE_DEVICES_BEYOND: &str = "
     delete from device where digest in (
@@ -76,16 +75,8 @@ const DELETE_DEVICES_BEYOND: &str = "
 const DELETE_OLD_DEVICES: &str = "
     delete from device where digest in (select digest from device where last_seen_at < :before limit :limit)";
 
-const FIND_THROTTLE: &str = "select until from throttle where bucket = :bucket";
-// Forgets one failure for each `:forgets` milliseconds since the last one, then counts this one.
-const COUNT_FAILURE: &str = sql!(
-    insert!(THROTTLE),
-    "
-    on conflict (bucket) do update
-    set failures = max(0, failures - max(0, :now - updated_at) / :forgets) + 1, updated_at = :now
-    returning failures"
-);
-const UPDATE_THROTTLE: &str = "update throttle set until = :until where bucket = :bucket";
+const FIND_THROTTLE: &str = "select failures, until, updated_at from throttle where bucket = :bucket";
+const REPLACE_THROTTLE: &str = insert!("insert or replace", THROTTLE);
 const DELETE_THROTTLE: &str = "delete from throttle where bucket = :bucket";
 // Forgets one failure a day, and all of them after 30 days.
 const DELETE_OLD_THROTTLES: &str = "
@@ -119,8 +110,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_DEVICES_BEYOND,
     DELETE_OLD_DEVICES,
     FIND_THROTTLE,
-    COUNT_FAILURE,
-    UPDATE_THROTTLE,
+    REPLACE_THROTTLE,
     DELETE_THROTTLE,
     DELETE_OLD_THROTTLES,
 ];
@@ -316,7 +306,12 @@ pub(super) fn delete_ended(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Re
 }
 
 /// Stores that the device was used now; it is trusted from now on.
-pub(super) fn insert_device(tx: &mut Tx<'_>, account: AccountId, digest: &[u8; 32]) -> Result<(), Error> {
+pub(super) fn insert_device(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    digest: &[u8; 32],
+    has_signed_in: bool,
+) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
         INSERT_DEVICE,
@@ -324,14 +319,16 @@ pub(super) fn insert_device(tx: &mut Tx<'_>, account: AccountId, digest: &[u8; 3
         first_seen_at: now,
         last_seen_at: now,
         digest: digest,
+        has_signed_in: has_signed_in,
         account_id: account,
     } and { now: now }),
     )?;
     Ok(())
 }
 
-pub(super) fn is_trusted_device(view: &View<'_>, digest: &[u8; 32]) -> Result<bool, Error> {
-    Ok(view.find(FIND_TRUSTED_DEVICE, named_params! {":digest": digest}, |_| Ok(()))?.is_some())
+/// Whether a sign-in was completed with the device. `None`: it is unknown, or no longer trusted.
+pub(super) fn find_trusted_device(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<bool>, Error> {
+    view.find(FIND_TRUSTED_DEVICE, named_params! {":digest": digest}, only)
 }
 
 pub(super) fn has_devices(view: &View<'_>, account: AccountId) -> Result<bool, Error> {
@@ -361,25 +358,23 @@ pub(super) fn delete_old_devices(tx: &mut Tx<'_>, before: Timestamp, limit: u32)
     tx.execute(DELETE_OLD_DEVICES, named_params! {":before": before, ":limit": limit})
 }
 
-pub(super) fn find_throttle(view: &View<'_>, bucket: &[u8; 32]) -> Result<Option<Timestamp>, Error> {
-    view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, only)
+pub(super) fn find_throttle(view: &View<'_>, bucket: &[u8; 32]) -> Result<Option<Counter>, Error> {
+    view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, |row| {
+        by_name!(row, FIND_THROTTLE => failures, until, updated_at);
+        Ok(Counter { count: failures.get()?, until: until.get()?, updated_at: updated_at.get()? })
+    })
 }
 
-/// Forgets one failure for each `forgets` since the last one, then counts one more. Returns the count.
-pub(super) fn count_failure(tx: &mut Tx<'_>, bucket: &[u8; 32], forgets: Duration) -> Result<u32, Error> {
-    let now = tx.now();
-    let forgets = i64::try_from(forgets.as_millis()).unwrap_or(i64::MAX);
-    let params = values!(THROTTLE => {
-        bucket: bucket,
-        failures: 1,
-        until: now,
-        updated_at: now,
-    } and { now: now, forgets: forgets });
-    tx.one(COUNT_FAILURE, params, only)
-}
-
-pub(super) fn update_throttle(tx: &mut Tx<'_>, bucket: &[u8; 32], until: Timestamp) -> Result<(), Error> {
-    tx.execute(UPDATE_THROTTLE, named_params! {":bucket": bucket, ":until": until})?;
+pub(super) fn insert_throttle(tx: &mut Tx<'_>, bucket: &[u8; 32], counter: &Counter) -> Result<(), Error> {
+    tx.execute(
+        REPLACE_THROTTLE,
+        values!(THROTTLE => {
+            bucket: bucket,
+            failures: counter.count,
+            until: counter.until,
+            updated_at: counter.updated_at,
+        }),
+    )?;
     Ok(())
 }
 

@@ -41,12 +41,13 @@ table! {
     first_seen_at = exported(Cell::Time);
     last_seen_at = exported(Cell::Time).ends();
     is_trusted = exported(Cell::Flag).set_later();
+    has_signed_in = exported(Cell::Flag);
     digest = left_out(SECRET);
     account_id = left_out(LINK);
 }
 
 table! {
-    /// Counters of wrong proofs.
+    /// Counters of wrong proofs, and of mails to people who are not signed in.
     pub(crate) THROTTLE: "throttle" {
         part: None,
         kept: "a month after the last wrong proof",

@@ -9,7 +9,7 @@ use crate::db;
 use crate::factors::FactorError;
 use crate::invitations::InvitationError;
 use crate::people::PeopleError;
-use crate::sessions::RetryAfter;
+use crate::sessions::{RetryAfter, TooManyMails};
 
 /// A refusal or failure during sign-up, sign-in or step-up.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum SigninError {
     /// The proof of a step-up is wrong.
     #[error("the proof is wrong")]
     NotProved,
+    /// The proof of a step-up has the form of no code.
+    #[error("the proof is not a code")]
+    ProofMalformed,
     /// The pending sign-in expired, or there were too many wrong codes.
     #[error("the pending sign-in is over")]
     PendingSignInOver,
@@ -34,6 +37,12 @@ pub enum SigninError {
     /// There were too many wrong attempts.
     #[error("too many attempts")]
     Throttled(RetryAfter),
+    /// There were too many wrong attempts at this name, so this browser must be confirmed with the mailed link.
+    #[error("the browser must be confirmed by mail")]
+    MustConfirm,
+    /// Too many mails were requested by people who are not signed in.
+    #[error(transparent)]
+    TooManyMails(#[from] TooManyMails),
     /// Sign-up is closed, or it is not open for this address.
     #[error("sign-up is closed")]
     Closed,
@@ -43,6 +52,9 @@ pub enum SigninError {
     /// The password breaks a rule for new passwords.
     #[error("the password may not be used: {0:?}")]
     Password(PasswordFault),
+    /// Several fields of a form are wrong.
+    #[error("several fields are wrong")]
+    Several(Vec<SigninError>),
     /// The queue of passwords to hash is full.
     #[error(transparent)]
     Busy(#[from] HashingBusy),
@@ -89,6 +101,9 @@ impl From<SigninError> for Problem {
                 status: 403,
                 ..Problem::field("proof", "not_proved", "This is not correct. Check it and try again.")
             },
+            SigninError::ProofMalformed => {
+                Problem { field: Some("proof"), ..Problem::from(FactorError::CodeMalformed) }
+            }
             SigninError::PendingSignInOver => Problem::new(
                 401,
                 "signin_over",
@@ -101,6 +116,12 @@ impl From<SigninError> for Problem {
                 "This account is locked, because you reported that a sign-in was not yours. Set a new password with the link in our email, or request another link under \"Forgot your password?\".",
             ),
             SigninError::Throttled(wait) => wait.into(),
+            SigninError::MustConfirm => Problem::new(
+                403,
+                "must_confirm",
+                "There were too many wrong attempts with this name. Open the link in our email in this browser, then sign in.",
+            ),
+            SigninError::TooManyMails(refused) => refused.into(),
             SigninError::Closed => Problem::new(
                 403,
                 "signup_closed",
@@ -112,6 +133,7 @@ impl From<SigninError> for Problem {
                 "The appliance already has an operator. Create another one with `domicile account create --operator` or `domicile account invite --operator`.",
             ),
             SigninError::Password(fault) => fault.into(),
+            SigninError::Several(errors) => Problem::of_several(errors.into_iter().map(Self::from)),
             SigninError::Busy(busy) => busy.into(),
             SigninError::Factor(error) => error.into(),
             SigninError::Account(error) => error.into(),

@@ -9,6 +9,9 @@ events! {
         Failed = "auth.signin_failed": EventType::for_person().failed("Sign-in failed").denied("Sign-in refused"),
         Disowned = "auth.signin_disowned": EventType::for_person().done("Sign-in reported as not you").ends_access(),
         FactorAsked = "auth.factor_asked": EventType::for_person().done("Second factor requested"),
+        ConfirmationAsked = "auth.confirmation_asked":
+            EventType::for_person().done("Sign-in needs a confirmation by email: too many wrong passwords"),
+        BrowserConfirmed = "auth.browser_confirmed": EventType::for_person().done("Browser confirmed by email"),
         StepUpSucceeded = "auth.stepup_succeeded": EventType::for_person().done("Identity confirmed"),
         StepUpFailed = "auth.stepup_failed": EventType::for_person().failed("Confirmation failed"),
         PasswordResetRequested = "auth.password_reset_requested":
@@ -19,6 +22,8 @@ events! {
             EventType::for_person().done("Invitation accepted").ends_access(),
         ClaimVoided = "account.claim_voided":
             EventType::for_person().done("Sign-in methods removed: another person verified the address").ends_access(),
+        SignUpReplaced = "account.signup_replaced":
+            EventType::for_person().done("Sign-up replaced by another one before its address was verified"),
         Suspended = "account.suspended":
             EventType::for_person().done("Account suspended").with(&[Part::Text]).ends_access(),
         Reactivated = "account.reactivated": EventType::for_person().done("Account reactivated").returns_access(),

@@ -7,6 +7,9 @@ flashes! {
     pub enum SigninFlash {
         SignedOut = good "signed-out": "You are signed out.",
         CodeSent = mailed "code-sent": "A new code is on its way.",
+        SignUpOver = ended "sign-up-over":
+            "This sign-up is over: its address was verified, or it was replaced. Sign in, or create your account again.",
+        BrowserConfirmed = good "browser-confirmed": "This browser is confirmed. Sign in now.",
         Verified = good "verified": "Your address is verified. Welcome.",
         PasswordChanged = good "password-changed": "Your password is changed. Sign in with the new one.",
         SignInOver = good "signin-over":

@@ -1,6 +1,6 @@
 //! Mails about sign-up, sign-in, addresses and passwords.
 
-use crate::accounts::Account;
+use crate::accounts::{Account, AccountState};
 use crate::base::{EmailAddress, Timestamp, Visitor};
 use crate::mail::{Link, PlainMessage};
 use crate::sessions::device_of;
@@ -22,15 +22,36 @@ pub(super) fn welcome(account: &Account, name: &str, site: &str) -> PlainMessage
 
 /// A link to set a password.
 pub(super) fn password_reset(account: &Account, link: String, site: &str) -> PlainMessage {
+    let what = "se this link to set a new password. It works once and is valid for 30 minutes.";
+    // The name of a sign-up without a proved address was chosen by anybody.
+    let greeting = match account.state {
+        AccountState::Pending => format!("U{what}"),
+        AccountState::Active | AccountState::Suspended => format!("Hello {}, u{what}", account.display_name),
+    };
     PlainMessage {
         subject: "Set your password".into(),
-        paragraphs: vec![format!(
-            "Hello {}, use this link to set a new password. It works once and is valid for 30 minutes.",
-            account.display_name
-        )],
+        paragraphs: vec![greeting],
         code: None,
         link: Some(Link { label: "Set a new password", url: link }),
         closing: "If you did not request this, you do not have to do anything. Your password stays the same.".into(),
+        site: site.into(),
+    }
+}
+
+/// A link that makes a browser known. Who typed the name may be anybody, so nothing of what they sent is in it.
+pub(super) fn confirm_browser(account: &Account, link: String, site: &str) -> PlainMessage {
+    PlainMessage {
+        subject: "Confirm your browser to sign in".into(),
+        paragraphs: vec![
+            format!(
+                "Hello {}, there were too many wrong passwords for your account in browsers that you never used. Until this is over, a new browser has to be confirmed before you sign in with it.",
+                account.display_name
+            ),
+            "If you want to sign in with a new browser now, open this link in it. It works once and is valid for a day. Browsers that you signed in with before, and passkeys, work as always.".into(),
+        ],
+        code: None,
+        link: Some(Link { label: "Confirm this browser", url: link }),
+        closing: "If you do not want to sign in, you do not have to do anything. The link does not sign in anybody without your password. You get at most two of these emails a day.".into(),
         site: site.into(),
     }
 }
@@ -225,6 +246,7 @@ mod tests {
             &[
                 ("welcome", welcome(&ada, "Domicile", SITE)),
                 ("password_reset", password_reset(&ada, format!("{SITE}/reset?token=LINK"), SITE)),
+                ("confirm_browser", confirm_browser(&ada, format!("{SITE}/signin/confirm?token=LINK"), SITE)),
                 ("email_added", email_added(&ada, &other, SITE)),
                 ("primary_now", primary_now(&ada, &other, SITE)),
                 ("primary_no_longer", primary_no_longer(&ada, &other, revert, SITE)),

@@ -25,6 +25,7 @@ pub use model::{
     StepUpOptions, method_label,
 };
 pub use ops::{
-    PasswordAttempt, claim_link, create_account, find_not_me, not_me, reactivate, remove_email, remove_passkey,
-    reset_link_by_mail, set_primary_email, suspend, verify, verify_added_email, void_other_claims,
+    PasswordAttempt, claim_link, confirm_browser, create_account, find_not_me, not_me, reactivate, remove_email,
+    remove_passkey, reset_link_by_mail, restart_sign_up, set_primary_email, suspend, verify, verify_added_email,
+    void_other_claims,
 };

@@ -16,6 +16,7 @@ pub use model::{Membership, Workspace};
 pub use ops::create_personal;
 pub use store::{
     STATEMENTS, delete as erase, find, find_personal as personal, find_role as role_of, list_members as members,
+    rename_personal,
 };
 pub use tables::TABLES;
 pub(crate) use tables::{MEMBERSHIP, WORKSPACE};

@@ -11,6 +11,8 @@ const INSERT: &str = insert!(WORKSPACE);
 const ROW: &str = columns!(WORKSPACE, except state);
 const FIND: &str = sql!("select ", ROW, " from workspace where id = :id");
 const FIND_PERSONAL: &str = sql!("select ", ROW, " from workspace where owner_id = :owner_id and kind = 'personal'");
+const RENAME_PERSONAL: &str = "
+    update workspace set slug = :slug, name = :slug where owner_id = :owner_id and kind = 'personal'";
 const DELETE: &str = "delete from workspace where id = :id";
 const INSERT_MEMBER: &str = insert!(MEMBERSHIP);
 const FIND_ROLE: &str = "
@@ -21,7 +23,7 @@ const DELETE_MEMBERS: &str = "delete from membership where workspace_id = :works
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] =
-    &[INSERT, FIND, FIND_PERSONAL, DELETE, INSERT_MEMBER, FIND_ROLE, LIST_MEMBERS, DELETE_MEMBERS];
+    &[RENAME_PERSONAL, INSERT, FIND, FIND_PERSONAL, DELETE, INSERT_MEMBER, FIND_ROLE, LIST_MEMBERS, DELETE_MEMBERS];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Workspace> {
     by_name!(row, ROW => id, kind, slug, name, plan, region, owner_id, created_at);
@@ -85,6 +87,15 @@ pub fn find_personal(view: &View<'_>, owner: AccountId) -> Result<Option<Workspa
 pub fn delete(tx: &mut Tx<'_>, id: WorkspaceId) -> Result<(), Error> {
     tx.execute(DELETE_MEMBERS, named_params! {":workspace_id": id})?;
     tx.execute(DELETE, named_params! {":id": id})?;
+    Ok(())
+}
+
+/// Gives the account's personal workspace another name.
+///
+/// # Errors
+/// [`Error`].
+pub fn rename_personal(tx: &mut Tx<'_>, owner: AccountId, slug: &str) -> Result<(), Error> {
+    tx.execute(RENAME_PERSONAL, named_params! {":owner_id": owner, ":slug": slug})?;
     Ok(())
 }
 

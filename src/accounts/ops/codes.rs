@@ -8,7 +8,7 @@ use super::super::model::{
 use super::super::{mails, store};
 use super::primary;
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, EmailId, Secret};
+use crate::base::{AccountId, Actor, EmailAddress, EmailId, Secret, Timestamp, six_digits};
 use crate::crypto::tokens;
 use crate::db::{Decided, Decision, Tx, View};
 use crate::mail::{self, PlainMessage};
@@ -45,8 +45,7 @@ pub(in crate::accounts) fn send_code_to(
     let window = tx.now().minus(CODES_WINDOW);
     store::insert_code(tx, email.id, &digest, expires_at, window)?;
     let (url, name) = (&tx.site().config.public_url, &tx.site().config.site.name);
-    let message =
-        if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), name, url) };
+    let message = if is_taken { to_owner(url) } else { mails::verify_code(code.expose(), name, url) };
     mail::enqueue(tx, Some(account), email.address.clone(), &message)?;
     Ok(audit::record(tx, actor, Event::new(AccountEvent::EmailCodeSent).target(account).subject(account))?)
 }
@@ -61,6 +60,29 @@ pub fn resend_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result
     let email = primary(tx, account)?.filter(|email| email.verified_at.is_none()).ok_or(AccountError::NotFound)?;
     must_not_be_too_soon(tx, email.id)?;
     send_code(tx, actor, account)
+}
+
+/// The newest code that was sent to an address.
+#[derive(Clone, Debug)]
+pub struct SentCode {
+    /// Where it was sent to.
+    pub address: EmailAddress,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Whether it can still be entered.
+    pub is_valid: bool,
+}
+
+/// The newest code for the sign-up. `None`: the account has no address that waits for a code, or none was sent in the last
+/// hour.
+///
+/// # Errors
+/// [`AccountError::Db`].
+pub fn sent_code(view: &View<'_>, account: AccountId) -> Result<Option<SentCode>, AccountError> {
+    let Some(email) = primary(view, account)?.filter(Email::awaits_code) else { return Ok(None) };
+    let Some(code) = store::find_code(view, email.id)? else { return Ok(None) };
+    let is_valid = code.tries < CODE_TRIES_MAX && code.expires_at > view.now();
+    Ok(Some(SentCode { address: email.address, sent_at: code.sent_at, is_valid }))
 }
 
 /// Refuses another code within a minute, and after five in an hour.
@@ -83,11 +105,11 @@ fn code_digest(view: &View<'_>, email: EmailId, code: &str) -> [u8; 32] {
     view.site().keyring.lookup(format!("email-code:{email}:{code}").as_bytes())
 }
 
-/// Checks a code for the account's primary address, and returns the account, which is active now. Spaces in the code are
-/// ignored. A wrong code uses up a try, so its refusal is committed.
+/// Checks a code for the account's primary address, and returns the account, which is active now. A wrong code uses up a try,
+/// so its refusal is committed.
 ///
 /// # Errors
-/// [`AccountError::CodeRefused`].
+/// [`AccountError::CodeRefused`]; [`AccountError::CodeMalformed`] for what is no code, which uses up nothing.
 // No permission: the code proves the address.
 pub fn verify_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<Account, AccountError> {
     let refused = Ok(Decision::Refused(AccountError::CodeRefused));
@@ -107,11 +129,11 @@ pub(in crate::accounts) fn try_code(
     email: &Email,
     code: &str,
 ) -> Result<bool, AccountError> {
+    let typed = six_digits(code).ok_or(AccountError::CodeMalformed)?;
     let Some(stored) = store::find_code(tx, email.id)? else { return Ok(false) };
     if stored.tries >= CODE_TRIES_MAX || stored.expires_at <= tx.now() {
         return Ok(false);
     }
-    let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if !Secret::new(stored.digest).matches(&code_digest(tx, email.id, &typed)) {
         store::update_code_tries(tx, email.id)?;
         let event = Event::new(AccountEvent::EmailVerifyFailed)

@@ -46,6 +46,14 @@ pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Resul
     account.map_or(Ok(None), |account| store::find(view, account))
 }
 
+/// Whether a one-time link is valid; it is not used up.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn is_link_valid(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Result<bool, db::Error> {
+    Ok(store::find_link(view, &tokens::digest(token), purpose)?.is_some())
+}
+
 /// The account of a one-time link and the id that it refers to; the link is not used up. `None`: it is unknown, used or
 /// expired.
 ///

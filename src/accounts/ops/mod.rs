@@ -3,18 +3,19 @@
 mod codes;
 mod links;
 
+pub use codes::{SentCode, resend_code, send_code, sent_code, verify_by_operator, verify_email};
 pub(super) use codes::{must_not_be_too_soon, send_code_to, set_verified, try_code};
-pub use codes::{resend_code, send_code, verify_by_operator, verify_email};
-pub use links::{find_by_link, find_link_about, issue_link, issue_link_about, use_link, use_link_about};
+pub use links::{find_by_link, find_link_about, is_link_valid, issue_link, issue_link_about, use_link, use_link_about};
 
 use serde_json::json;
 
 use super::error::AccountError;
 use super::events::AccountEvent;
 use super::model::{
-    Account, AccountState, CODES_WINDOW, Colour, DisplayName, Email, NewAccount, PENDING_LIFE, Profile,
+    Account, AccountState, CODES_WINDOW, Colour, DisplayName, Email, NAME_HELD, NewAccount, PENDING_LIFE, Profile,
     USERNAME_RETIRED, Username,
 };
+use super::names::store as names;
 use super::{addresses, confusables, mails, store};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page};
@@ -34,7 +35,7 @@ const PURGE_BATCH_MAX: u32 = 1000;
 /// account has verified it, so that a sign-up does not tell which addresses are known (safety P8).
 // No permission: an anonymous visitor creates an account too; the caller decides whether sign-up is open.
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Account, AccountError> {
-    must_be_free(tx, &new.username)?;
+    must_be_free(tx, &new.username, None)?;
     if new.is_verified && is_email_taken(tx, &new.email)? {
         return Err(AccountError::EmailTaken);
     }
@@ -63,16 +64,58 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
 /// # Errors
 /// [`db::Error`].
 pub fn is_username_free(view: &View<'_>, username: &str) -> Result<bool, db::Error> {
-    let is_taken = store::has_lookalike(view, &confusables::skeleton(username))?;
+    is_free_for(view, username, None)
+}
+
+/// Whether the name can be taken by a person who replaces their own sign-up `own`.
+fn is_free_for(view: &View<'_>, username: &str, own: Option<AccountId>) -> Result<bool, db::Error> {
+    let lookalikes = names::list_lookalikes(view, &confusables::skeleton(username))?;
+    let is_taken = lookalikes.iter().any(|other| !gives_way(view, other, own));
     Ok(!is_taken && !store::is_retired(view, &name_digest(view, username))?)
 }
 
-/// Refuses a name that cannot be taken now.
+/// Whether a sign-up without a proof of its address loses its name to another: it is the person's own, or half an hour old.
+/// Otherwise anybody could keep any number of names from others for a day.
+fn gives_way(view: &View<'_>, other: &names::Lookalike, own: Option<AccountId>) -> bool {
+    let is_old = view.now().since(other.created_at) >= NAME_HELD;
+    other.state == AccountState::Pending && (is_old || own == Some(other.id))
+}
+
+/// The sign-ups that have to give way before the name can be taken; see [`void_sign_up`].
+///
+/// # Errors
+/// [`db::Error`].
+pub fn sign_ups_in_the_way(
+    view: &View<'_>,
+    username: &Username,
+    own: Option<AccountId>,
+) -> Result<Vec<AccountId>, db::Error> {
+    let lookalikes = names::list_lookalikes(view, &username.skeleton())?;
+    let in_the_way = lookalikes.iter().filter(|other| gives_way(view, other, own)).map(|other| other.id);
+    let own = own.filter(|own| lookalikes.iter().all(|other| other.id != *own));
+    let own = own.map_or(Ok(None), |own| store::find(view, own))?;
+    let own = own.filter(|own| own.state == AccountState::Pending).map(|own| own.id);
+    Ok(in_the_way.chain(own).collect())
+}
+
+/// Takes name, address, code and password away from a sign-up that another one replaces. The account stays, without any way
+/// in, until it is erased like every other whose address was not verified. Returns its new name. Records nothing; the caller
+/// does.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn void_sign_up(tx: &mut Tx<'_>, account: AccountId) -> Result<String, db::Error> {
+    let name = format!("replaced-{}", hex::encode(tx.rng().bytes::<8>()));
+    names::void_sign_up(tx, account, &name)?;
+    Ok(name)
+}
+
+/// Refuses a name that cannot be taken now. `own`: a sign-up of the same person that this one replaces.
 ///
 /// # Errors
 /// [`AccountError::UsernameTaken`], [`AccountError::UsernameConfusable`].
-pub fn must_be_free(view: &View<'_>, username: &Username) -> Result<(), AccountError> {
-    if is_username_free(view, username.as_str())? {
+pub fn must_be_free(view: &View<'_>, username: &Username, own: Option<AccountId>) -> Result<(), AccountError> {
+    if is_free_for(view, username.as_str(), own)? {
         return Ok(());
     }
     // A name that looks like a retired one is reported as taken, because no visible account has the retired name.
@@ -124,13 +167,14 @@ pub fn find_by_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::
     }
 }
 
-/// The account with this username or this verified e-mail address. `None`: there is none.
+/// The account with this username, with this verified e-mail address, or else the newest one that waits for the code of this
+/// address. `None`: there is none.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn find_by_verified_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
+pub fn find_by_sign_in_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
     match EmailAddress::parse(name.trim()) {
-        Ok(address) => store::find_verified_owner(view, &address)?.map_or(Ok(None), |owner| store::find(view, owner)),
+        Ok(address) => store::find_by_email(view, &address),
         Err(_) => store::find_by_username(view, name.trim()),
     }
 }

@@ -20,7 +20,7 @@ use super::model::{
 };
 use super::raw::{Origin, Raw};
 use super::syntax::{ascii_host, ascii_origin, check_origin, is_short_name};
-use crate::base::{Credits, ScopeTable, days, hours, minutes};
+use crate::base::{Credits, ScopeTable, ascii_domain, days, hours, minutes};
 
 /// NIST SP 800-63B-4 §3.1.1.2: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
@@ -175,7 +175,14 @@ impl Reader {
                 self.raw.name
             ));
         }
-        Signup { mode, domains: domains.into_iter().map(|(domain, _)| domain.to_ascii_lowercase()).collect() }
+        let mut folded = Vec::new();
+        for (domain, at) in domains {
+            match ascii_domain(&domain) {
+                Some(ascii) => folded.push(ascii.to_ascii_lowercase()),
+                None => self.fault(&at, "signup.domains", "must be domains such as \"example.org\""),
+            }
+        }
+        Signup { mode, domains: folded }
     }
 
     fn session(&mut self) -> Session {

@@ -4,7 +4,7 @@ use super::super::model::{AppleKey, ClientAuth, Egress, Provider, ProviderKind};
 use super::super::raw::Origin;
 use super::super::syntax::{host_of, is_loopback_name, is_short_name};
 use super::Reader;
-use crate::base::{Secret, is_visible};
+use crate::base::{Secret, ascii_domain, is_visible};
 
 /// The hosts of Google that are called, unless the settings name others.
 const GOOGLE_HOSTS: [&str; 3] = ["accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"];
@@ -261,10 +261,11 @@ impl Reader {
     fn domains(&mut self, key: &str) -> Vec<String> {
         let mut domains = Vec::new();
         for (text, at) in self.list(key).unwrap_or_default() {
-            if text.is_empty() || text.contains(['@', '/', ' ', '*']) {
-                self.fault(&at, key, "must be domains such as \"example.org\"");
+            let ascii = ascii_domain(&text).filter(|_| !text.is_empty() && !text.contains(['@', '/', ' ', '*']));
+            match ascii {
+                Some(ascii) => domains.push(ascii.to_ascii_lowercase()),
+                None => self.fault(&at, key, "must be domains such as \"example.org\""),
             }
-            domains.push(text.to_ascii_lowercase());
         }
         domains
     }

@@ -9,7 +9,7 @@ use super::super::store;
 use super::super::totp::step_at;
 use crate::accounts::{self, Account};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, ClockStep, Timestamp, minutes};
+use crate::base::{AccountId, Actor, ClockStep, SessionId, Timestamp, minutes};
 use crate::config::FactorsRequired;
 use crate::db::{Error, Tx, View};
 use crate::mail::{self, PlainMessage};
@@ -120,15 +120,32 @@ fn use_up_codes(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
     store::set_steps(tx, step_at(now) + 1)
 }
 
-/// Does what follows every change of factors: ends the other sessions and pending sign-ins, and tells the person.
+/// Ends what was begun before the person changed how they sign in, or distrusts it: every session but `except`, sign-ins that
+/// still owe their second factor, and mailed links that help somebody to come in. Links that undo a change stay valid: a thief
+/// may be the one who makes it. Returns how many sessions ended.
+///
+/// # Errors
+/// [`Error`].
+// No permission: the caller has checked the actor, a link or a code.
+pub fn end_other_access(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    except: Option<SessionId>,
+) -> Result<usize, Error> {
+    store::delete_all_pending(tx, account)?;
+    accounts::revoke_links(tx, account)?;
+    sessions::end_all(tx, actor, account, except)
+}
+
+/// Does what follows every change of factors: ends the other ways in, and tells the person.
 pub(super) fn after_change(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     message: impl FnOnce(&Account, &str) -> PlainMessage,
 ) -> Result<(), Error> {
-    sessions::end_all(tx, actor, account, actor.session())?;
-    store::delete_all_pending(tx, account)?;
+    end_other_access(tx, actor, account, actor.session())?;
     let site = tx.site().config.public_url.clone();
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
         mail::enqueue(tx, Some(account), address, &message(&person, &site))?;

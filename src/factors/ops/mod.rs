@@ -9,7 +9,9 @@ mod recovery;
 mod resets;
 mod totp;
 
-pub use enrolment::{end_unfinished, follow_clock, forget, is_required, must_enrol, purge_old, remove_since};
+pub use enrolment::{
+    end_other_access, end_unfinished, follow_clock, forget, is_required, must_enrol, purge_old, remove_since,
+};
 pub use passkeys::{add_passkey, challenge, remove_passkey, rename_passkey};
 pub(super) use passkeys::{refuse_passkey, take_challenge};
 pub use pending::{count_wrong_try, end_pending_sign_in, pending_sign_in, start_pending_sign_in};

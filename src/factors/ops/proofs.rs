@@ -10,16 +10,17 @@ use super::super::totp::accepted_step;
 use super::recovery::use_code;
 use super::totp::unsealed;
 use crate::audit::{self, Event, Outcome};
-use crate::base::{AccountId, Actor};
+use crate::base::{AccountId, Actor, six_digits};
 use crate::db::{Decided, Decision, Tx};
-use crate::sessions::LoginThrottle;
+use crate::sessions::{LoginThrottle, Verdict};
 
 /// Checks a factor. A right one is used up: the step of a code, a recovery code, the counter of a passkey. A wrong one is
 /// counted, so its refusal is committed.
 ///
 /// # Errors
 /// [`FactorError::CodeRefused`], [`FactorError::Throttled`], [`FactorError::PasskeyRefused`],
-/// [`FactorError::PasskeyCopied`]; [`FactorError::Damaged`], [`FactorError::Db`], which roll back.
+/// [`FactorError::PasskeyCopied`]; [`FactorError::CodeMalformed`], [`FactorError::Damaged`], [`FactorError::Db`], which roll
+/// back and use up no try.
 // No permission: the factor is the proof; the actor is not signed in yet.
 pub fn prove(
     tx: &mut Tx<'_>,
@@ -31,10 +32,12 @@ pub fn prove(
         // Not throttled: signatures cannot be guessed, and guesses at codes must not shut out a person with a passkey.
         FactorProof::Passkey(assertion) => prove_by_passkey(tx, actor, account, assertion),
         FactorProof::Typed(typed) => {
-            // Counts in the bucket of wrong passwords and in one of its own, which a right password does not clear
-            // (safety P7).
-            let throttle = LoginThrottle::for_factor(account);
-            if let Some(retry_after) = throttle.must_wait(tx)? {
+            // A new password does not give new guesses (safety P7).
+            if six_digits(typed.expose()).is_none() && RecoveryCode::parse(typed.expose()).is_none() {
+                return Err(FactorError::CodeMalformed);
+            }
+            let throttle = LoginThrottle::for_factor(tx, actor, account)?;
+            if let Verdict::Wait(retry_after) = throttle.verdict(tx)? {
                 return Ok(Decision::Refused(retry_after.into()));
             }
             let Some(kind) = try_typed(tx, actor, account, typed.expose())? else {

@@ -7,12 +7,13 @@ use super::super::error::FactorError;
 use super::super::events::FactorEvent;
 use super::super::model::{FactorProof, RESET_WAIT, Reset, ResetRequester};
 use super::super::{mails, store};
+use super::enrolment::end_other_access;
 use super::proofs::prove;
 use crate::accounts::{self, Account, AccountState, LinkPurpose};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, Secret};
 use crate::db::{Decided, Decision, Error, Tx, View};
-use crate::sessions::{self, LoginThrottle};
+use crate::sessions::{LoginThrottle, Verdict};
 
 /// Resets that one job carries out at most.
 const BATCH_MAX: u32 = 100;
@@ -82,7 +83,7 @@ pub fn cancel_reset_by_link(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Resu
 /// # Errors
 /// [`FactorError::Throttled`]: the password is not checked.
 pub fn second_operator_hash(view: &View<'_>, second: AccountId) -> Result<Option<String>, FactorError> {
-    LoginThrottle::for_factor(second).check::<FactorError>(view)?;
+    LoginThrottle::for_step_up(view, &Actor::Operator, second)?.check::<FactorError>(view)?;
     Ok(accounts::password_hash(view, second)?)
 }
 
@@ -105,12 +106,13 @@ pub fn reset_by_operators(
     let is_active_operator = |operator: &Account| operator.is_operator && operator.state == AccountState::Active;
     let operator = accounts::find(tx, second)?.filter(is_active_operator);
     let is_right_password = checked.is_some() && accounts::password_hash(tx, second)?.as_deref() == checked;
+    let throttle = LoginThrottle::for_step_up(tx, &Actor::Operator, second)?;
     let agreed = if operator.is_none() || second == account {
         Decision::Refused(FactorError::NotTwoOperators)
-    } else if let Some(wait) = LoginThrottle::for_factor(second).must_wait(tx)? {
+    } else if let Verdict::Wait(wait) = throttle.verdict(tx)? {
         Decision::Refused(wait.into())
     } else if !is_right_password {
-        LoginThrottle::new(second).note_failure(tx)?;
+        throttle.note_failure(tx)?;
         Decision::Refused(FactorError::NotTwoOperators)
     } else {
         prove(tx, &Actor::Operator, second, &FactorProof::Typed(code))?
@@ -142,7 +144,7 @@ pub fn reset_due(tx: &mut Tx<'_>) -> Result<usize, Error> {
 fn remove_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json::Value) -> Result<(), Error> {
     let had = store::find_enrolled(tx, account)?;
     store::delete_all(tx, account)?;
-    sessions::end_all(tx, actor, account, None)?;
+    end_other_access(tx, actor, account, None)?;
     let mut data = data;
     data["totp"] = json!(had.has_totp);
     data["passkeys"] = json!(had.passkeys);

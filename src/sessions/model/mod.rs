@@ -1,13 +1,17 @@
 //! What a session is, and when it ends.
 
-mod backoff;
+mod rules;
+#[cfg(test)]
+mod simulation;
+mod throttle;
 
 use std::time::Duration;
 
 use crate::base::{AccountId, Secret, SessionId, Timestamp, Visitor, WorkspaceId, days, hours, minutes, seconds};
 
-pub use backoff::RetryAfter;
-pub(super) use backoff::{BACKOFF_MAX, Backoff, Bucket, network_of};
+pub(super) use rules::{CODE, CONFIRMATION, FACTOR, MAILS_ALL, MAILS_OF, MAILS_TO, NAME, NETWORK};
+pub(super) use throttle::{Bucket, Counter, NamedAttempt, folded, network_of, of_browser, of_session, of_terminal};
+pub use throttle::{LoginThrottle, RetryAfter, Verdict};
 
 /// A session that is about to start.
 #[derive(Clone, Debug)]

@@ -44,8 +44,8 @@ pub(super) fn account_words(view: &View<'_>, person: &Account) -> Result<Vec<Str
 }
 
 /// As [`account_words`], for a person who signs up.
-pub(super) fn sign_up_words(app: &App, username: &str, email: &EmailAddress) -> Vec<String> {
-    vec![host_of(app.config()), username.to_owned(), email.to_string()]
+pub(super) fn sign_up_words(app: &App, username: &str, email: &str) -> Vec<String> {
+    vec![host_of(app.config()), username.to_owned(), email.to_owned()]
 }
 
 fn host_of(config: &Config) -> String {
@@ -72,7 +72,7 @@ pub fn new_password(
     username: &str,
     email: &EmailAddress,
 ) -> Result<Password, SigninError> {
-    let words = sign_up_words(app, username, email);
+    let words = sign_up_words(app, username, email.as_str());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Password::parse(password, app.config().passwords.min_length, &words).map_err(SigninError::Password)
 }

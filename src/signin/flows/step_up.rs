@@ -31,7 +31,7 @@ pub async fn step_up(
             app.write_deciding(move |tx| ops::step_up_by_factor(tx, &actor, account, session, &proof)).await
         }
         StepUp::Password(typed) => {
-            let attempt = PasswordAttempt::for_step_up(account);
+            let attempt = app.query_inline(|view| PasswordAttempt::for_step_up(view, &actor, account))?;
             prove_password(app, actor, attempt, &typed, move |tx, actor, person| {
                 ops::step_up(tx, actor, person.id, session)
             })

@@ -5,6 +5,7 @@ use super::super::mails;
 use crate::accounts::{self, Account, AccountError};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Tx};
+use crate::factors;
 use crate::sessions::{self, RenewedCookie};
 
 /// Sets the password of a signed-in person after a step-up. The session continues under a new cookie, so a copy of the
@@ -35,9 +36,7 @@ pub(super) fn replace_password(
     except: Option<SessionId>,
 ) -> Result<(), AccountError> {
     accounts::set_password(tx, actor, person.id, phc)?;
-    sessions::end_all(tx, actor, person.id, except)?;
-    // Links that undo a change (revert, not me) stay valid: a thief may be the one who changes the password.
-    accounts::revoke_links(tx, person.id)?;
+    factors::end_other_access(tx, actor, person.id, except)?;
     Ok(notify_password_changed(tx, actor, person)?)
 }
 

@@ -9,7 +9,7 @@ use crate::accounts;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, EmailAddress};
 use crate::db::Tx;
-use crate::{factors, sessions};
+use crate::factors;
 
 /// Voids every other claim to the address that `owner` verified. Accounts that were waiting to verify it lose password,
 /// factors, sessions, connected accounts and links. Other accounts lose only the unverified address. This prevents
@@ -25,7 +25,7 @@ pub fn void_other_claims(
     address: &EmailAddress,
 ) -> Result<(), SigninError> {
     for claimant in accounts::void_claims(tx, owner, address)? {
-        sessions::end_all(tx, actor, claimant, None)?;
+        factors::end_other_access(tx, actor, claimant, None)?;
         oauth::forget(tx, claimant)?;
         factors::forget(tx, claimant)?;
         let event =

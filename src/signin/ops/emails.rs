@@ -12,7 +12,7 @@ use crate::base::{AccountId, Actor, CredentialAdmin, EmailAddress, EmailId, Time
 use crate::db::{self, Decided, Decision, Tx};
 use crate::factors::FactorError;
 use crate::sessions::LoginThrottle;
-use crate::{api_keys, factors, mail, sessions};
+use crate::{api_keys, factors, mail};
 
 fn notify(
     tx: &mut Tx<'_>,
@@ -37,7 +37,7 @@ pub fn verify_added_email(
     email: EmailId,
     code: &str,
 ) -> Decided<(), SigninError> {
-    let throttle = LoginThrottle::new(account);
+    let throttle = LoginThrottle::for_step_up(tx, actor, account)?;
     throttle.check::<FactorError>(tx)?;
     let (person, address) = match addresses::verify_added(tx, actor, account, email, code)? {
         Decision::Done(verified) => verified,
@@ -47,7 +47,7 @@ pub fn verify_added_email(
         }
     };
     void_other_claims(tx, actor, account, &address)?;
-    sessions::end_all(tx, actor, account, actor.session())?;
+    factors::end_other_access(tx, actor, account, actor.session())?;
     if let Some(primary) = accounts::primary_email(tx, account)?.filter(|primary| *primary != address) {
         let site = tx.site().config.public_url.clone();
         notify(tx, &person, primary, &mails::email_added(&person, &address, &site))?;
@@ -67,7 +67,7 @@ pub fn set_primary_email(
     email: EmailId,
 ) -> Result<(), SigninError> {
     let Some(change) = addresses::set_primary(tx, actor, account, email)? else { return Ok(()) };
-    sessions::end_all(tx, actor, account, actor.session())?;
+    factors::end_other_access(tx, actor, account, actor.session())?;
     let PrimaryChange { person, from, is_from_verified, to, revert } = change;
     let site = tx.site().config.public_url.clone();
     let revert = revert.map(|(token, until)| (format!("{site}/revert?token={}", token.expose()), until));
@@ -88,7 +88,7 @@ pub fn remove_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: E
     if removed.verified_at.is_none() {
         return Ok(());
     }
-    sessions::end_all(tx, actor, account, actor.session())?;
+    factors::end_other_access(tx, actor, account, actor.session())?;
     let site = tx.site().config.public_url.clone();
     let message = mails::email_removed(&person, &removed.address, &site);
     if let Some(primary) = accounts::primary_email(tx, account)? {
@@ -110,8 +110,7 @@ pub(in crate::signin) fn revert_email(
 ) -> Result<EmailAddress, SigninError> {
     let undone = addresses::revert_change(tx, actor, token)?;
     let account = undone.person.id;
-    sessions::end_all(tx, actor, account, None)?;
-    accounts::revoke_links(tx, account)?;
+    factors::end_other_access(tx, actor, account, None)?;
     revoke_added_since(tx, actor, account, undone.since)?;
     let site = tx.site().config.public_url.clone();
     let message = mails::email_restored(&undone.person, undone.had_password, &site);

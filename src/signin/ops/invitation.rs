@@ -6,6 +6,7 @@ use super::super::model::{Proof, SignInOutcome};
 use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
 use super::sign_in::sign_in;
+use super::sign_up::clear_name;
 use crate::accounts::{self, AccountError, AccountState, LinkPurpose, NewAccount};
 use crate::audit::{self, Event};
 use crate::base::{Actor, EmailAddress};
@@ -32,6 +33,7 @@ pub(in crate::signin) fn accept_invitation(
     }
     new.is_verified = true;
     new.is_operator = invitation.is_operator;
+    clear_name(tx, actor, &new.username, None)?;
     let account = accounts::create(tx, actor, &new)?;
     if new.is_operator {
         accounts::revoke_claims(tx)?;
@@ -51,6 +53,14 @@ pub(in crate::signin) fn accept_invitation(
 /// [`db::Error`].
 pub(in crate::signin) fn invited_address(view: &db::View<'_>, token: &str) -> Result<Option<EmailAddress>, db::Error> {
     Ok(invitations::find(view, token)?.map(|invitation| invitation.address))
+}
+
+/// Whether a link for the first operator is valid. It is not used.
+///
+/// # Errors
+/// [`db::Error`].
+pub(in crate::signin) fn is_claim_valid(view: &db::View<'_>, claim: &str) -> Result<bool, db::Error> {
+    Ok(!accounts::has_operator(view)? && accounts::is_link_valid(view, LinkPurpose::OperatorClaim, claim)?)
 }
 
 /// A new one-time link for the first operator. The person who signs up with it becomes an operator, whatever the
@@ -89,6 +99,7 @@ pub(in crate::signin) fn claim_operator(
     if accounts::is_email_taken(tx, &new.email)? {
         return Err(AccountError::EmailTaken.into());
     }
+    clear_name(tx, actor, &new.username, None)?;
     let id = accounts::create(tx, actor, &new)?.id;
     accounts::set_state(tx, id, AccountState::Active)?;
     let account = accounts::find(tx, id)?.ok_or(AccountError::NotFound)?;

@@ -54,7 +54,7 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::created_at);
     let event = Event::new(SigninEvent::Disowned).target(account).subject(account);
     audit::record(tx, actor, event.detail(since.millis()))?;
-    sessions::end_all(tx, actor, account, None)?;
+    factors::end_other_access(tx, actor, account, None)?;
     factors::remove_since(tx, actor, account, since)?;
     oauth::unlink_since(tx, actor, account, since)?;
     sessions::distrust_devices(tx, account)?;

@@ -8,7 +8,7 @@ use crate::accounts::{self, Account, AccountState};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor};
 use crate::db::{self, Decided, Decision, Tx, View};
-use crate::sessions::LoginThrottle;
+use crate::sessions::{LoginThrottle, Verdict};
 
 /// What a password is typed for. It decides whether the password counts, and how a wrong one is recorded and refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,28 +49,59 @@ impl Purpose {
 pub struct PasswordAttempt {
     /// Checked before the password is, and counts wrong passwords.
     throttle: LoginThrottle,
+    /// What was typed. Empty: the person is signed in.
+    name: String,
     /// `None`: no account that may sign in has the name.
     account: Option<AccountId>,
     purpose: Purpose,
 }
 
 impl PasswordAttempt {
-    /// For a sign-in with a typed name. An address counts only if it is verified, because an unverified address may be
-    /// claimed by anybody. Suspended accounts do not count.
+    /// For a sign-in with a typed name. An address that nobody verified is the name of the newest account that waits for its
+    /// code: anybody may have claimed it, but such an account only leads to the page that asks for the code. Suspended
+    /// accounts do not count.
     pub(in crate::signin) fn for_sign_in(view: &View<'_>, actor: &Actor, name: &str) -> Result<Self, db::Error> {
-        let account = accounts::find_by_verified_name(view, name)?.filter(may_sign_in).map(|account| account.id);
+        let account = accounts::find_by_sign_in_name(view, name)?.filter(may_sign_in).map(|account| account.id);
         let throttle = LoginThrottle::for_name(view, actor, name, account)?;
-        Ok(Self { throttle, account, purpose: Purpose::SignIn })
+        Ok(Self { throttle, name: name.to_owned(), account, purpose: Purpose::SignIn })
     }
 
     /// For a step-up of a person who is signed in.
-    pub(in crate::signin) fn for_step_up(account: AccountId) -> Self {
-        Self { throttle: LoginThrottle::new(account), account: Some(account), purpose: Purpose::StepUp }
+    pub(in crate::signin) fn for_step_up(
+        view: &View<'_>,
+        actor: &Actor,
+        account: AccountId,
+    ) -> Result<Self, db::Error> {
+        let throttle = LoginThrottle::for_step_up(view, actor, account)?;
+        Ok(Self { throttle, name: String::new(), account: Some(account), purpose: Purpose::StepUp })
     }
 
     /// For the deletion of the account by its person.
-    pub fn for_deletion(account: AccountId) -> Self {
-        Self { purpose: Purpose::Deletion, ..Self::for_step_up(account) }
+    ///
+    /// # Errors
+    /// [`db::Error`].
+    pub fn for_deletion(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Self, db::Error> {
+        Ok(Self { purpose: Purpose::Deletion, ..Self::for_step_up(view, actor, account)? })
+    }
+
+    /// Whether a link that confirms this browser may be mailed now; see [`super::mail_link`].
+    pub(in crate::signin) fn may_mail_link(&self, view: &View<'_>) -> Result<bool, db::Error> {
+        super::may_mail_link(view, &self.name, self.account)
+    }
+
+    /// Mails a link that confirms this browser.
+    pub(in crate::signin) fn mail_link(&self, tx: &mut Tx<'_>, actor: &Actor) -> Result<(), SigninError> {
+        super::mail_link(tx, actor, &self.name, self.account)
+    }
+
+    /// Whether the password is not checked, and the answer must not say so.
+    fn is_silently_refused(&self, view: &View<'_>) -> Result<bool, SigninError> {
+        match self.throttle.verdict(view)? {
+            Verdict::Check | Verdict::Slow => Ok(false),
+            Verdict::Confirm { is_told: false, .. } => Ok(true),
+            // The flow has asked before. Only an attempt of the same moment in another process comes here.
+            Verdict::Confirm { is_told: true, otherwise: wait } | Verdict::Wait(wait) => Err(wait.into()),
+        }
     }
 
     pub(in crate::signin) fn throttle(&self) -> &LoginThrottle {
@@ -83,20 +114,19 @@ impl PasswordAttempt {
     /// # Errors
     /// [`SigninError::Throttled`].
     pub(in crate::signin) fn hash_to_check(&self, view: &View<'_>) -> Result<Option<String>, SigninError> {
-        self.throttle.check::<SigninError>(view)?;
+        let is_silently_refused = self.is_silently_refused(view)?;
         let Some(account) = self.account else { return Ok(None) };
         let counts = match self.purpose {
             // An account is locked after a sign-in that its person reported.
-            Purpose::SignIn => {
-                !self.throttle.is_silently_refused(view)? && accounts::keys_locked_at(view, account)?.is_none()
-            }
+            Purpose::SignIn => !is_silently_refused && accounts::keys_locked_at(view, account)?.is_none(),
             Purpose::StepUp => step_up_options(view, account)?.password,
             Purpose::Deletion => true,
         };
         Ok(if counts { accounts::password_hash(view, account)? } else { None })
     }
 
-    /// Counts and records a wrong password.
+    /// Counts and records a wrong password. Where the password was not checked and the answer must not say so, the person gets
+    /// a link that confirms this browser.
     ///
     /// # Errors
     /// [`SigninError::BadCredentials`] or [`SigninError::NotProved`], which are committed. [`SigninError::Throttled`]:
@@ -104,7 +134,7 @@ impl PasswordAttempt {
     /// erased while the password was checked; then nothing is recorded.
     // No permission: it only counts and records a refusal.
     pub(in crate::signin) fn refuse<T>(&self, tx: &mut Tx<'_>, actor: &Actor) -> Decided<T, SigninError> {
-        self.throttle.check::<SigninError>(tx)?;
+        let is_silently_refused = self.is_silently_refused(tx)?;
         // A subject would give an erased person a new encryption key for private parts, which would stay forever.
         let known = self.find_person(tx)?;
         if known.is_none() && self.purpose != Purpose::SignIn {
@@ -116,6 +146,9 @@ impl PasswordAttempt {
             event = event.target(account).subject(account);
         }
         audit::record(tx, actor, event)?;
+        if is_silently_refused {
+            self.mail_link(tx, actor)?;
+        }
         Ok(Decision::Refused(self.purpose.refusal()))
     }
 

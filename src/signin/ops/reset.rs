@@ -6,33 +6,29 @@ use super::super::oauth;
 use super::activation::open_wallet;
 use super::change_password::replace_password;
 use super::claims::void_other_claims;
-use super::failures::sign_in_names;
 use super::reset_link::reset_link_by_mail;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{Actor, EmailAddress, Secret};
 use crate::db::Tx;
-use crate::sessions::LoginThrottle;
 use crate::{factors, sessions};
 
 /// Mails a link to set a password if the address has an account. The answer is the same in both cases, and so are the
-/// rows that are written, except for the mail: for an unknown address a link is stored that is never mailed. To protect
-/// mailboxes, of many requests for one address only the first few send a mail, and later one in 15 minutes.
+/// rows that are written, except for the mail: for an unknown address a link is stored that is never mailed.
+///
+/// # Errors
+/// [`SigninError::TooManyMails`], counted for known and unknown addresses in the same way.
 // No permission: a person who cannot sign in asks for it; the link goes to the address of the account only.
 pub(in crate::signin) fn request_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,
     address: &EmailAddress,
 ) -> Result<(), SigninError> {
-    let key = format!("reset-mail:{}", address.folded());
-    let is_enough = sessions::request_wait(tx, &key)?.is_some();
-    if !is_enough {
-        // Refused requests do not count. Otherwise an attacker who keeps asking could stop the person from ever getting
-        // a link.
-        sessions::count_request(tx, &key)?;
-    }
-    let may = |account: &Account| account.state != AccountState::Suspended && !is_enough;
-    match accounts::find_by_email(tx, address)?.filter(may) {
+    let account = accounts::find_by_email(tx, address)?;
+    // Refused requests do not count. Otherwise an attacker who keeps asking could stop the person from ever getting a link.
+    sessions::count_mail::<SigninError>(tx, actor, address, account.as_ref().map(|account| account.id))?;
+    let may = |account: &Account| account.state != AccountState::Suspended;
+    match account.filter(may) {
         Some(account) => reset_link_by_mail(tx, actor, account.id),
         None => {
             accounts::issue_link(tx, LinkPurpose::PasswordReset, None)?;
@@ -41,8 +37,7 @@ pub(in crate::signin) fn request_reset(
     }
 }
 
-/// Sets the new password; see [`replace_password`]. The link also verifies the address. Earlier failed attempts no
-/// longer count, so that the person can sign in.
+/// Sets the new password; see [`replace_password`]. The link also verifies the address.
 ///
 /// Afterwards the browser that did it is the only known one, so its person can sign in at once even while attackers
 /// guess at the account. Returns its device cookie.
@@ -69,10 +64,8 @@ pub(in crate::signin) fn reset(
         }
     }
     replace_password(tx, actor, &person, phc, None)?;
-    let names = sign_in_names(tx, &person)?;
-    LoginThrottle::clear_first_factor(tx, account, names.iter().map(String::as_str))?;
     sessions::distrust_devices(tx, account)?;
-    let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
+    let device = sessions::note_device_by_link(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
     audit::record(tx, actor, Event::new(SigninEvent::PasswordResetCompleted).target(account).subject(account))?;
     Ok(device.cookie)
 }

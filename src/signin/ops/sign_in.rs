@@ -7,6 +7,7 @@ use super::super::events::SigninEvent;
 use super::super::model::{Proof, SignInOutcome};
 use super::failures::clear_failures;
 use super::not_me::notify_new_device;
+use super::resend::resend_code;
 use crate::accounts::{self, Account, AccountError, AccountState};
 use crate::audit::{self, Event};
 use crate::base::Actor;
@@ -29,9 +30,13 @@ pub(in crate::signin) fn sign_in(
 ) -> Result<SignInOutcome, SigninError> {
     let account = person.id;
     if person.state == AccountState::Pending {
-        match accounts::resend_code(tx, actor, account) {
-            Ok(()) | Err(AccountError::CodeTooSoon { .. }) => return Ok(SignInOutcome::VerificationPending(account)),
-            Err(error) => return Err(error.into()),
+        // Where no code is sent now, the page says when the last one was.
+        let is_sent = accounts::sent_code(tx, account)?.is_some_and(|sent| sent.is_valid);
+        match if is_sent { Ok(()) } else { resend_code(tx, actor, account) } {
+            Ok(()) | Err(SigninError::Account(AccountError::CodeTooSoon { .. }) | SigninError::TooManyMails(_)) => {
+                return Ok(SignInOutcome::VerificationPending(account));
+            }
+            Err(error) => return Err(error),
         }
     }
     let method = proof.as_str();
@@ -63,7 +68,7 @@ pub(in crate::signin) fn start_session(
     if accounts::keys_locked_at(tx, account)?.is_some() {
         return Err(SigninError::Disowned);
     }
-    clear_failures(tx, person)?;
+    clear_failures(tx, actor, person)?;
     let visitor = actor.visitor().cloned().unwrap_or_default();
     // The cookie of the browser is replaced, so its previous session could no longer be used or ended (ASVS 5.0 7.2.4).
     if let Some((owner, before)) = visitor.session {

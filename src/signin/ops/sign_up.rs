@@ -1,28 +1,81 @@
 //! New accounts: sign-up, verification of the address, accounts created by the operator.
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome};
+use super::super::oauth;
 use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
 use super::reset_link::reset_link_by_mail;
 use super::sign_in::start_session;
-use crate::accounts::{self, Account, AccountError, NewAccount};
+use crate::accounts::{self, Account, AccountError, AccountState, NewAccount, Username};
+use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor};
-use crate::db::{Decided, Decision, Tx};
-use crate::sessions::LoginThrottle;
-use crate::workspaces;
+use crate::db::{self, Decided, Decision, Tx};
+use crate::sessions::{self, LoginThrottle};
+use crate::{factors, workspaces};
 
-/// Creates a pending account with its workspace and sends the code. If the address already has an account, everything
-/// is the same except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account.
+/// Makes a username free that only sign-ups without a proof of their address have: `own`, which this one replaces, and others
+/// that are older than half an hour.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`]: usernames are public.
+/// [`db::Error`].
+// No permission: it is a part of the creation of an account.
+pub(in crate::signin) fn clear_name(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    username: &Username,
+    own: Option<AccountId>,
+) -> Result<(), db::Error> {
+    for replaced in accounts::sign_ups_in_the_way(tx, username, own)? {
+        void_sign_up(tx, actor, replaced)?;
+    }
+    Ok(())
+}
+
+/// Ends a sign-up whose address was not verified, because its person starts again.
+///
+/// # Errors
+/// [`db::Error`].
+// No permission: the cookie of the sign-up, or its password, proves its person.
+pub fn restart_sign_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
+    let person = accounts::find(tx, account)?.filter(|person| person.state == AccountState::Pending);
+    person.map_or(Ok(()), |person| void_sign_up(tx, actor, person.id))
+}
+
+/// Counts a wrong password of a sign-up that waits for its code.
+///
+/// # Errors
+/// [`db::Error`].
+// No event: a sign-up without a proved address is nobody's account yet.
+pub(in crate::signin) fn note_wrong_sign_up(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
+    LoginThrottle::for_sign_up_code(account).note_failure(tx)
+}
+
+fn void_sign_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
+    let name = accounts::void_sign_up(tx, account)?;
+    workspaces::rename_personal(tx, account, &name)?;
+    oauth::forget(tx, account)?;
+    factors::forget(tx, account)?;
+    audit::record(tx, actor, Event::new(SigninEvent::SignUpReplaced).target(account).subject(account))
+}
+
+/// Creates a pending account with its workspace and sends the code. If the address already has an account, everything
+/// is the same except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account. `own`: an
+/// earlier sign-up of this browser, which this one replaces.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`]: usernames are public. [`SigninError::TooManyMails`], counted in the same way for all.
 // No permission: sign-up is for visitors; the flow checks whether it is open.
 pub(in crate::signin) fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
     new: &NewAccount,
+    own: Option<AccountId>,
 ) -> Result<PendingSignUp, SigninError> {
+    accounts::must_be_free(tx, &new.username, own)?;
+    sessions::count_mail::<SigninError>(tx, actor, &new.email, None)?;
+    clear_name(tx, actor, &new.username, own)?;
     let account = accounts::create(tx, actor, new)?;
     workspaces::create_personal(tx, actor, &account)?;
     accounts::send_code(tx, actor, account.id)?;
@@ -40,6 +93,7 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
         return Err(AccountError::EmailTaken.into());
     }
     let has_password = person.password.is_some();
+    clear_name(tx, actor, &person.username, None)?;
     let new = NewAccount {
         username: person.username,
         email: person.email,
@@ -68,11 +122,11 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
 /// counted, so its refusal is committed.
 ///
 /// # Errors
-/// [`AccountError::CodeRefused`]; [`SigninError::Throttled`] after too many.
+/// [`AccountError::CodeRefused`], [`AccountError::CodeMalformed`]; [`SigninError::Throttled`] after too many.
 // No permission: the code is the proof.
 pub fn verify(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<SignInOutcome, SigninError> {
-    // The caller signed up with this browser or knows the password, so the throttle is the one of the account.
-    let throttle = LoginThrottle::new(account);
+    // The caller signed up with this browser or knows the password, so nobody else can use up its tries.
+    let throttle = LoginThrottle::for_sign_up_code(account);
     throttle.check::<SigninError>(tx)?;
     match accounts::verify_email(tx, actor, account, code)? {
         Decision::Refused(error) => {

@@ -42,7 +42,7 @@ pub(in crate::signin) fn step_up(
 /// Checks a second factor for a step-up. A wrong one is counted and recorded, so its refusal is committed.
 ///
 /// # Errors
-/// [`SigninError::SignedOut`]; [`SigninError::NotProved`], and what else [`factors::prove`] refuses.
+/// [`SigninError::SignedOut`]; [`SigninError::NotProved`], [`SigninError::ProofMalformed`], and what else [`factors::prove`] refuses.
 // No permission: the factor is the proof; account and session come from the cookie.
 pub(in crate::signin) fn step_up_by_factor(
     tx: &mut Tx<'_>,
@@ -51,7 +51,11 @@ pub(in crate::signin) fn step_up_by_factor(
     session: SessionId,
     proof: &FactorProof,
 ) -> Decided<RenewedCookie, SigninError> {
-    match factors::prove(tx, actor, account, proof)? {
+    let proved = factors::prove(tx, actor, account, proof).map_err(|error| match error {
+        FactorError::CodeMalformed => SigninError::ProofMalformed,
+        other => other.into(),
+    });
+    match proved? {
         Decision::Done(used) => {
             factors::cancel_reset(tx, actor, account)?;
             renew(tx, actor, account, session, used.as_str()).map(Decision::Done)
@@ -95,7 +99,7 @@ fn renew(
 ) -> Result<RenewedCookie, SigninError> {
     let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     let person = accounts::find(tx, account)?.ok_or(SigninError::SignedOut)?;
-    clear_failures(tx, &person)?;
+    clear_failures(tx, actor, &person)?;
     let event = Event::new(SigninEvent::StepUpSucceeded).target(account).subject(account);
     audit::record(tx, actor, event.data(serde_json::json!({"method": method})))?;
     Ok(renewed)

@@ -9,7 +9,7 @@ use crate::accounts::{self, Account, AccountError, AccountState};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor};
 use crate::db::Tx;
-use crate::{mail, sessions};
+use crate::{factors, mail};
 
 /// Suspends an active account: its sessions end with this transaction, its keys are refused from the next request on,
 /// and sign-in and password reset are refused. Nothing is deleted. Suspending twice is the same as once.
@@ -23,8 +23,7 @@ pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str)
         return Ok(person);
     }
     accounts::set_state(tx, account, AccountState::Suspended)?;
-    sessions::end_all(tx, actor, account, None)?;
-    accounts::revoke_links(tx, account)?;
+    factors::end_other_access(tx, actor, account, None)?;
     let event = Event::new(SigninEvent::Suspended).target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Text, json!({"reason": reason})))?;
     let site = tx.site().config.public_url.clone();

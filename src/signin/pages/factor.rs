@@ -10,12 +10,13 @@ use super::super::flashes::SigninFlash;
 use super::super::model::FactorInput;
 use super::super::{flows, ops};
 use super::next::next_path;
-use super::{PENDING_SIGN_IN_COOKIE, continue_sign_in};
+use super::{MaybeSignedIn, PENDING_SIGN_IN_COOKIE, continue_sign_in};
+use crate::accounts::{self, LinkPurpose};
 use crate::base::{Actor, Problem, Zone};
 use crate::factors::pages::{assertion_from, challenge_response};
-use crate::factors::{self, ChallengePurpose, EnrolledFactors};
+use crate::factors::{self, ChallengePurpose, EnrolledFactors, FactorError};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf, forget, redirect, redirect_with_flash};
+use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf, csrf, forget, redirect, redirect_with_flash};
 
 #[derive(Template)]
 #[template(path = "signin/factor.html")]
@@ -71,7 +72,16 @@ pub async fn factor_form(app: AppData, request: HttpRequest, query: Query<Factor
 }
 
 /// `POST /signin/factor`: a code, a recovery code, or an assertion of a passkey.
-pub async fn factor(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn factor(
+    app: AppData,
+    request: HttpRequest,
+    identity: MaybeSignedIn,
+    visitor: VisitorOf,
+    form: Form,
+) -> Answer {
+    if identity.0 && csrf::was_opened_before_sign_in(&request) {
+        return Ok(redirect(next_path(form.text("next"))));
+    }
     let input = match assertion_from(&form) {
         Some(signed) => FactorInput::Passkey(signed),
         None => FactorInput::Typed(form.secret("code")),
@@ -124,7 +134,14 @@ const KEEP: &str = "Keep your second factors";
 
 /// `GET /signin/factor/keep`: explains the action and changes nothing, because mail scanners follow links too.
 pub async fn keep_factors_form(app: AppData, request: HttpRequest, link: Query<KeepLink>) -> Answer {
+    let token = link.token.clone();
     let context = PageContext::new(&app, &request, KEEP);
+    let person = app.read_offloaded(move |view| accounts::find_by_link(view, LinkPurpose::FactorReset, &token)).await?;
+    if person.is_none() {
+        let problem = Problem::from(FactorError::LinkRefused);
+        let fault = Some(FormFault::from(&problem));
+        return page::render_form_error(&problem, &KeepPage { context, fault, token: "", is_kept: false });
+    }
     page::render(&KeepPage { context, fault: None, token: &link.token, is_kept: false })
 }
 

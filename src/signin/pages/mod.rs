@@ -1,5 +1,6 @@
 //! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step and step-up.
 
+mod confirm;
 mod factor;
 mod next;
 mod not_me;
@@ -21,6 +22,7 @@ use crate::factors::MFA_PENDING_LIFE;
 use crate::http::{DEVICE, Identity, SESSION, cookie, forget, redirect};
 use crate::sessions::DEVICE_LIFETIME;
 
+pub use confirm::{confirm, confirm_form};
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
 pub(in crate::signin) use next::next_path;
 pub use not_me::{not_me, not_me_form};
@@ -30,7 +32,7 @@ pub use revert::{revert, revert_form};
 pub use session::{session_left, stay};
 pub(in crate::signin) use sign_in::show_sign_in_with;
 pub use sign_in::{sign_in, sign_in_form, sign_out};
-pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
+pub use sign_up::{resend, restart, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_challenge, step_up_form};
 pub use strength::strength;
 

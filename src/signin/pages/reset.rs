@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::super::flashes::SigninFlash;
 use super::super::flows;
+use crate::accounts::{self, AccountError, LinkPurpose};
 use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, DEVICE, Form, VisitorOf, cookie, redirect_with_flash};
@@ -50,6 +51,8 @@ struct ResetPage<'a> {
     context: PageContext,
     fault: Option<FormFault>,
     token: &'a str,
+    /// The link was used, has expired or was invented, so there is no form.
+    is_refused: bool,
     min_length: usize,
 }
 
@@ -60,11 +63,26 @@ pub struct ResetLink {
     token: String,
 }
 
-/// `GET /reset`.
+/// `GET /reset`: a link that is not valid is refused before anything is typed.
 pub async fn reset_form(app: AppData, request: HttpRequest, link: Query<ResetLink>) -> Answer {
-    let context = PageContext::new(&app, &request, "Reset your password");
-    let min_length = app.config().passwords.min_length;
-    page::render(&ResetPage { context, fault: None, token: &link.token, min_length })
+    let token = link.token.clone();
+    let person =
+        app.read_offloaded(move |view| accounts::find_by_link(view, LinkPurpose::PasswordReset, &token)).await?;
+    if person.is_none() {
+        return show_reset(&app, &request, "", Some(&Problem::from(AccountError::LinkRefused)));
+    }
+    show_reset(&app, &request, &link.token, None)
+}
+
+fn show_reset(app: &AppData, request: &HttpRequest, token: &str, problem: Option<&Problem>) -> Answer {
+    let page = ResetPage {
+        context: PageContext::new(app, request, "Reset your password"),
+        fault: problem.map(FormFault::from),
+        token,
+        is_refused: problem.is_some_and(|problem| problem.code == "link_refused"),
+        min_length: app.config().passwords.min_length,
+    };
+    problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(problem, &page))
 }
 
 /// `POST /reset`.
@@ -76,12 +94,6 @@ pub async fn reset(app: AppData, request: HttpRequest, visitor: VisitorOf, form:
             let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_LIFETIME)));
             Ok(response)
         }
-        Err(error) => {
-            let problem = Problem::from(error);
-            let context = PageContext::new(&app, &request, "Reset your password");
-            let fault = Some(FormFault::from(&problem));
-            let min_length = app.config().passwords.min_length;
-            page::render_form_error(&problem, &ResetPage { context, fault, token: form.text("token"), min_length })
-        }
+        Err(error) => show_reset(&app, &request, form.text("token"), Some(&Problem::from(error))),
     }
 }

@@ -2,6 +2,7 @@
 //! no sign-in.
 
 use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
@@ -38,7 +39,9 @@ pub async fn revert_form(app: AppData, request: HttpRequest, link: Query<RevertL
     let token = link.token.clone();
     let stored = app.read_offloaded(move |view| accounts::find_by_link(view, LinkPurpose::EmailRevert, &token)).await?;
     let context = PageContext::new(&app, &request, TITLE);
-    page::render(&RevertPage { context, fault: None, token: &link.token, is_good: stored.is_some(), restored: None })
+    let status = if stored.is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let page = RevertPage { context, fault: None, token: &link.token, is_good: stored.is_some(), restored: None };
+    page::with_status(status, &page)
 }
 
 /// `POST /revert`.

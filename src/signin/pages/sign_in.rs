@@ -15,7 +15,7 @@ use super::{MaybeSignedIn, continue_sign_in};
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect, redirect_with_flash};
+use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, csrf, forget, redirect, redirect_with_flash};
 use crate::{factors, sessions};
 
 #[derive(Template)]
@@ -60,7 +60,17 @@ pub async fn sign_in_form(app: AppData, request: HttpRequest, identity: MaybeSig
 }
 
 /// `POST /signin`.
-pub async fn sign_in(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn sign_in(
+    app: AppData,
+    request: HttpRequest,
+    identity: MaybeSignedIn,
+    visitor: VisitorOf,
+    form: Form,
+) -> Answer {
+    // Another window of this browser has signed in since the form was opened.
+    if identity.0 && csrf::was_opened_before_sign_in(&request) {
+        return Ok(redirect(next_path(form.text("next"))));
+    }
     let typed = SignIn {
         name: form.text("name").to_owned(),
         password: form.secret("password"),
@@ -68,6 +78,7 @@ pub async fn sign_in(app: AppData, request: HttpRequest, visitor: VisitorOf, for
     };
     match flows::sign_in(&app, visitor.0, typed).await {
         Ok(started) => Ok(continue_sign_in(&app, started, form.text("next"))),
+        Err(SigninError::MustConfirm) => Ok(redirect("/signin/confirm")),
         Err(error) => redisplay_sign_in(&app, &request, &form, error),
     }
 }

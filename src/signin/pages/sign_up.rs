@@ -9,13 +9,15 @@ use super::super::flashes::SigninFlash;
 use super::super::model::{SignInOutcome, SignUp, SignUpGate};
 use super::super::oauth::pages::ProviderButton;
 use super::super::{SigninError, flows, oauth, ops};
-use super::{VERIFICATION_COOKIE, continue_sign_in, pending};
+use super::{MaybeSignedIn, VERIFICATION_COOKIE, continue_sign_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
-use crate::base::{Actor, Problem};
+use crate::base::{AccountId, Actor, Problem, Zone};
 use crate::config::Sibling;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, VisitorOf, forget, redirect, redirect_with_flash, set_flash};
+use crate::http::{
+    Answer, Form, Moment, TimeFormat, VisitorOf, csrf, forget, redirect, redirect_with_flash, set_flash,
+};
 use crate::invitations::InvitationError;
 
 const HOME: &str = "/settings/profile";
@@ -92,6 +94,17 @@ impl<'a> SignUpPage<'a> {
 
 /// `GET /signup`.
 pub async fn sign_up_form(app: AppData, request: HttpRequest, link: Query<SignUpLink>) -> Answer {
+    if link.invite.is_empty() && !link.claim.is_empty() {
+        let claim = link.claim.clone();
+        if !app.read_offloaded(move |view| ops::is_claim_valid(view, &claim)).await? {
+            let problem = Problem::from(AccountError::LinkRefused);
+            let page = SignUpPage {
+                is_closed: true,
+                ..SignUpPage::new(&app, &request, FormValues::default(), Some(&problem))
+            };
+            return page::render_form_error(&problem, &page);
+        }
+    }
     if link.invite.is_empty() {
         let values = FormValues { claim: &link.claim, ..FormValues::default() };
         return page::render(&SignUpPage::new(&app, &request, values, None));
@@ -103,20 +116,34 @@ pub async fn sign_up_form(app: AppData, request: HttpRequest, link: Query<SignUp
         }
         None => {
             let problem = Problem::from(InvitationError::LinkRefused);
-            page::render_form_error(&problem, &SignUpPage::new(&app, &request, FormValues::default(), Some(&problem)))
+            let page = SignUpPage {
+                is_closed: true,
+                ..SignUpPage::new(&app, &request, FormValues::default(), Some(&problem))
+            };
+            page::render_form_error(&problem, &page)
         }
     }
 }
 
 /// `POST /signup`.
-pub async fn sign_up(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn sign_up(
+    app: AppData,
+    request: HttpRequest,
+    identity: MaybeSignedIn,
+    visitor: VisitorOf,
+    form: Form,
+) -> Answer {
+    let is_public = form.text("invite").is_empty() && form.text("claim").is_empty();
+    if identity.0 && is_public && csrf::was_opened_before_sign_in(&request) {
+        return Ok(redirect(HOME));
+    }
     let typed = SignUp {
         email: form.text("email").to_owned(),
         username: form.text("username").to_owned(),
         password: form.secret("password"),
     };
     let started = match (form.text("invite"), form.text("claim")) {
-        ("", "") => flows::sign_up(&app, visitor.0, typed)
+        ("", "") => flows::sign_up(&app, visitor.0, typed, pending(&app, &request))
             .await
             .map(|sign_up| SignInOutcome::VerificationPending(sign_up.account)),
         ("", claim) => flows::claim_operator(&app, visitor.0, typed, claim.to_owned()).await,
@@ -142,18 +169,48 @@ pub async fn sign_up(app: AppData, request: HttpRequest, visitor: VisitorOf, for
 struct VerifyPage {
     context: PageContext,
     fault: Option<FormFault>,
+    /// The newest code. `None`: none was sent in the last hour.
+    sent: Option<ShownCode>,
+}
+
+/// The newest code, as the page shows it.
+struct ShownCode {
+    address: String,
+    sent_at: Moment,
+    is_valid: bool,
+}
+
+async fn show_verify(app: &AppData, request: &HttpRequest, account: AccountId, problem: Option<&Problem>) -> Answer {
+    let sent = app.read_offloaded(move |view| accounts::sent_code(view, account)).await?;
+    let page = VerifyPage {
+        context: PageContext::new(app, request, "Check your email"),
+        fault: problem.map(FormFault::from),
+        sent: sent.map(|sent| ShownCode {
+            address: sent.address.to_string(),
+            sent_at: TimeFormat::new(app.now(), &Zone::default()).moment(sent.sent_at),
+            is_valid: sent.is_valid,
+        }),
+    };
+    problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(problem, &page))
 }
 
 /// `GET /verify`.
 pub async fn verify_form(app: AppData, request: HttpRequest) -> Answer {
-    if pending(&app, &request).is_none() {
-        return Ok(redirect("/signin"));
-    }
-    page::render(&VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault: None })
+    let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
+    show_verify(&app, &request, account, None).await
 }
 
 /// `POST /verify`.
-pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn verify(
+    app: AppData,
+    request: HttpRequest,
+    identity: MaybeSignedIn,
+    visitor: VisitorOf,
+    form: Form,
+) -> Answer {
+    if identity.0 && csrf::was_opened_before_sign_in(&request) {
+        return Ok(redirect(HOME));
+    }
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
     let code = form.text("code").to_owned();
     let answer = app.write_deciding(move |tx| ops::verify(tx, &Actor::Anonymous(visitor.0), account, &code)).await;
@@ -164,26 +221,38 @@ pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form
             let _ = response.add_cookie(&forget(VERIFICATION_COOKIE));
             Ok(response)
         }
-        Err(error @ (SigninError::Account(AccountError::CodeRefused) | SigninError::Throttled(_))) => {
-            let problem = Problem::from(error);
-            let fault = Some(FormFault::from(&problem));
-            page::render_form_error(
-                &problem,
-                &VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault },
-            )
+        Err(
+            error @ (SigninError::Account(AccountError::CodeRefused | AccountError::CodeMalformed)
+            | SigninError::Throttled(_)),
+        ) => show_verify(&app, &request, account, Some(&Problem::from(error))).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /verify/resend`: another code, or when the next one can be had.
+pub async fn resend(app: AppData, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
+    let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
+    match app.write(move |tx| ops::resend_code(tx, &Actor::Anonymous(visitor.0), account)).await {
+        Ok(()) => Ok(redirect_with_flash("/verify", SigninFlash::CodeSent)),
+        Err(SigninError::Account(AccountError::NotFound)) => {
+            let mut response = redirect_with_flash("/signin", SigninFlash::SignUpOver);
+            let _ = response.add_cookie(&forget(VERIFICATION_COOKIE));
+            Ok(response)
+        }
+        Err(error @ (SigninError::Account(AccountError::CodeTooSoon { .. }) | SigninError::TooManyMails(_))) => {
+            show_verify(&app, &request, account, Some(&Problem::from(error))).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// `POST /verify/resend`. The answer is the same whether or not an account is waiting.
-pub async fn resend(app: AppData, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
-    let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
-    let sent = app.write(move |tx| accounts::resend_code(tx, &Actor::Anonymous(visitor.0), account)).await;
-    match sent {
-        Ok(()) | Err(AccountError::NotFound | AccountError::CodeTooSoon { .. }) => {
-            Ok(redirect_with_flash("/verify", SigninFlash::CodeSent))
-        }
-        Err(error) => Err(error.into()),
+/// `POST /verify/restart`: the person starts again, for example because of a typo in the address. Their username is free for
+/// the new sign-up.
+pub async fn restart(app: AppData, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
+    let mut response = redirect("/signup");
+    if let Some(account) = pending(&app, &request) {
+        app.write(move |tx| ops::restart_sign_up(tx, &Actor::Anonymous(visitor.0), account)).await?;
+        let _ = response.add_cookie(&forget(VERIFICATION_COOKIE));
     }
+    Ok(response)
 }

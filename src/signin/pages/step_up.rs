@@ -23,6 +23,8 @@ use crate::http::{Answer, Form, Identity, NamedAct, SignedIn, csrf, redirect};
 
 /// The prefix of the fields for the proof. They are not kept in the form.
 const PROOF: &str = "proof_";
+/// The field with the page that the person came from, while they try again.
+const BACK: &str = "proof_back";
 
 struct HiddenField {
     name: String,
@@ -40,6 +42,8 @@ struct StepUpPage {
     display_name: String,
     /// What the person is about to do. `None`: a page of ours asks for a proof in advance.
     act: Option<&'static str>,
+    /// Where the person came from.
+    back: String,
     good_for_minutes: u64,
     open: StepUpOptions,
     /// The connected providers, for a person who has no other proof.
@@ -70,10 +74,14 @@ pub async fn ask_for_proof(
 ) -> Answer {
     let account = identity.account;
     let kept = fields.iter().filter(|(name, _)| !name.starts_with(PROOF) && name != csrf::FIELD);
+    let back = match fields.iter().find(|(name, _)| name == BACK) {
+        Some((_, back)) => next_path(back).to_owned(),
+        None => referring_page(app, request),
+    };
     let next = match fields.iter().find(|(name, _)| name == "next") {
         Some((_, next)) => next.clone(),
         // A form cannot be sent along to another site, so the person returns to the page they were on.
-        None => referring_page(app, request),
+        None => back.clone(),
     };
     let (open, providers) = app
         .read_offloaded(move |view| {
@@ -90,6 +98,7 @@ pub async fn ask_for_proof(
         username: identity.username.clone(),
         display_name: identity.display_name.clone(),
         act: request.extensions().get::<NamedAct>().map(|act| act.0),
+        back,
         good_for_minutes: app.config().session.step_up_after.as_secs() / 60,
         open,
         providers,
@@ -112,7 +121,8 @@ fn proof_needed() -> Problem {
 /// The path of our page that the request came from (`Referer`), made safe.
 fn referring_page(app: &App, request: &HttpRequest) -> String {
     let referer = request.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    next_path(referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default()).to_owned()
+    let path = referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default();
+    next_path(if path.starts_with("/step-up") { "" } else { path }).to_owned()
 }
 
 /// The query of the step-up page: the path to continue at.

@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 28] = [
+pub const STORES: [(&str, &[&str]); 29] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -18,6 +18,7 @@ pub const STORES: [(&str, &[&str]); 28] = [
     ("audit", audit::STATEMENTS),
     ("accounts", accounts::STATEMENTS),
     ("accounts::addresses", accounts::addresses::STATEMENTS),
+    ("accounts::names", accounts::names::STATEMENTS),
     ("people", people::STATEMENTS),
     ("invitations", invitations::STATEMENTS),
     ("workspaces", workspaces::STATEMENTS),

@@ -12,6 +12,7 @@ use crate::support::{Answer, Browser, PASSWORD, oath_code};
 const WITHOUT_PAGE: &[(&str, &str)] = &[
     ("/", "redirects"),
     ("/settings", "redirects"),
+    ("/.well-known/change-password", "redirects"),
     ("/session/left", "answers JSON"),
     ("/assets/{name:.*}", "a file"),
     ("/favicon.ico", "a picture"),

@@ -234,7 +234,8 @@ fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
     };
     assert_eq!(with("proof_password", PASSWORD).status, 403, "a password is weaker than what was enrolled");
     assert_eq!(with("proof_code", "000000").status, 403);
-    let done = with("proof_code", &code(&app.secret, 601));
+    // Not a code of the app: these are used up while a clock that was set is followed.
+    let done = with("proof_code", &app.codes[0]);
     assert_eq!((done.status, done.location()), (303, "/settings/security#two-step-card"), "{}", done.text());
 }
 
@@ -255,7 +256,7 @@ fn a_lost_factor_is_removed_after_three_days_unless_a_link_stops_it() {
     let token = page.rsplit('=').next().unwrap();
     let kept = owner.submit(page, "/signin/factor/keep", &[("token", token)]);
     assert!(kept.text().contains("Your second factors were not changed"), "{}", kept.text());
-    assert_eq!(owner.submit(page, "/signin/factor/keep", &[("token", token)]).status, 400);
+    assert_eq!(owner.get(page).status, 400, "refused before anything is sent");
     assert!(!thief.get("/signin/factor").text().contains("will be removed on"));
 
     // The operator on the command line alone, and with another operator.

@@ -16,6 +16,7 @@ mod reference_client;
 mod security;
 mod sessions;
 mod shipped_gateways;
+mod signing_in;
 mod site;
 mod step_up;
 mod tls_scan;

@@ -109,7 +109,7 @@ fn an_added_address_gets_a_code_at_once_and_can_sign_in_once_it_is_verified() {
 
     let id = add(&mut site, &ada, "Ada@Work.example").unwrap();
     assert!(site.outbox().last().unwrap().starts_with("Ada@Work.example: Your code"));
-    assert!(site.read(|tx| accounts::find_by_verified_name(tx, "ada@work.example").unwrap()).is_none());
+    assert!(site.read(|tx| accounts::find_by_sign_in_name(tx, "ada@work.example").unwrap()).is_none());
     assert!(site.read(|tx| accounts::find_by_email(tx, &address("ada@work.example")).unwrap()).is_none());
     let code = code_to(&mut site, "Ada@Work.example");
     assert!(!type_code(&mut site, &ada, id, &another(&code)));
@@ -117,7 +117,7 @@ fn an_added_address_gets_a_code_at_once_and_can_sign_in_once_it_is_verified() {
         assert!(type_code(site, &ada, id, &format!(" {} {}", &code[..3], &code[3..])));
     });
 
-    let found = site.read(|tx| accounts::find_by_verified_name(tx, "ADA@work.example").unwrap());
+    let found = site.read(|tx| accounts::find_by_sign_in_name(tx, "ADA@work.example").unwrap());
     assert_eq!(found.unwrap().id, ada.account.id);
     let listed = emails_of(&mut site, &ada);
     assert_eq!(
@@ -363,7 +363,7 @@ fn the_primary_address_cannot_be_removed_nor_the_previous_one_for_a_week() {
             "ada@work.example: An address was removed from your account"
         ]
     );
-    let anonymous = site.read(|tx| accounts::find_by_verified_name(tx, "ada-ada@example.org").unwrap());
+    let anonymous = site.read(|tx| accounts::find_by_sign_in_name(tx, "ada-ada@example.org").unwrap());
     assert!(anonymous.is_none());
 }
 

@@ -235,7 +235,7 @@ fn sessions_that_ended_are_deleted() {
     let ada = site.person("ada-ada");
     site.begin(&ada, false);
     let (_, kept) = site.begin(&ada, true);
-    site.write(|tx| sessions::count_request(tx, "network:203.0.113.7")).unwrap();
+    site.write(|tx| sessions::count_confirmation(tx, "ada-ada")).unwrap();
 
     site.clock.advance(minutes(30));
     assert_eq!(site.write(sessions::purge_ended).unwrap(), 0, "its browser can still be told why");

@@ -120,7 +120,7 @@ fn wait_for<T>(answer: Answer<'_, T>) -> Result<T, Error> {
 }
 
 fn add_failure(tx: &mut Tx<'_>) -> Result<(), Error> {
-    sessions::count_request(tx, "somebody")
+    sessions::count_confirmation(tx, "somebody")
 }
 
 /// All files of a folder with the hashes of their contents.

@@ -1,14 +1,18 @@
 //! P7: few wrong proofs of one account are checked, whatever an attacker tries; and an attacker cannot shut the person
 //! out.
 
-use domicile::accounts::{AccountError, addresses};
+use domicile::accounts::AccountError;
 use domicile::base::{Actor, EmailAddress, Secret, Visitor, days, hours, minutes, seconds};
+use domicile::config::MailTransport;
 use domicile::factors::{self, FactorError, PendingSignIn};
 use domicile::privacy::{self, PrivacyError};
-use domicile::sessions::{self, LoginThrottle, RetryAfter};
+use domicile::sessions::{self, LoginThrottle, RetryAfter, TooManyMails};
 use domicile::signin::{self, FactorInput, SignInOutcome, SigninError, StepUp, flows};
 
 use crate::support::{PASSWORD, Person, SignInBuilder, TestApp, oath_code, visitor};
+
+mod codes;
+mod mails;
 
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
@@ -31,7 +35,7 @@ enum Proof {
 enum Verdict {
     /// The proof was checked.
     Wrong,
-    /// It was not checked, and the answer says to wait.
+    /// It was not checked, and the answer says to wait, or to confirm the browser by mail.
     Wait,
     /// It was not checked, and the answer does not say so.
     Silence,
@@ -60,17 +64,19 @@ impl TestApp {
             let actor = Actor::Anonymous(visitor.clone());
             let is_silently_refused = self.read(|view| {
                 let throttle = LoginThrottle::for_name(view, &actor, name, Some(ada.account.id)).unwrap();
-                throttle.must_wait(view).unwrap().is_none() && throttle.is_silently_refused(view).unwrap()
+                matches!(throttle.verdict(view).unwrap(), sessions::Verdict::Confirm { is_told: false, .. })
             });
             match self.sign_in_from(visitor, name, WRONG) {
                 Err(SigninError::BadCredentials) if is_silently_refused => Verdict::Silence,
                 Err(SigninError::BadCredentials) => Verdict::Wrong,
-                Err(SigninError::Throttled(RetryAfter { wait_seconds })) if wait_seconds > 0 => Verdict::Wait,
+                Err(SigninError::MustConfirm) => Verdict::Wait,
                 other => panic!("{name}: {:?}", other.err()),
             }
         };
-        let account = ada.account.id;
-        let Actor::SignedIn { session, .. } = ada.by_browser() else { panic!("a browser has a session") };
+        let Actor::SignedIn { account, workspace, session, .. } = ada.by_browser() else {
+            panic!("a browser has a session")
+        };
+        let by_browser = Actor::SignedIn { account, workspace, session, visitor: visitor.clone() };
         let typed = || Secret::new(WRONG.to_owned());
         match proof {
             Proof::Username => by_name("ada-ada"),
@@ -80,7 +86,7 @@ impl TestApp {
                     Proof::StepUp => StepUp::Password(typed()),
                     _ => StepUp::Factor(FactorInput::Typed(Secret::new("000000".into()))),
                 };
-                match self.block_on(flows::step_up(&self.app, ada.by_browser(), account, session, proof)) {
+                match self.block_on(flows::step_up(&self.app, by_browser, account, session, proof)) {
                     Err(SigninError::NotProved) => Verdict::Wrong,
                     Err(SigninError::Throttled(_) | SigninError::Factor(FactorError::Throttled(_))) => Verdict::Wait,
                     other => panic!("{:?}", other.err()),
@@ -90,8 +96,7 @@ impl TestApp {
             Proof::RecoveryCode => self.second_step_of(ada, visitor, "00000-00000-00000"),
             Proof::Deletion => {
                 let now = self.app.now();
-                let asked =
-                    privacy::flows::delete_account(&self.app, ada.by_browser(), account, "DELETE", typed(), now);
+                let asked = privacy::flows::delete_account(&self.app, by_browser, account, "DELETE", typed(), now);
                 match self.block_on(asked) {
                     Err(PrivacyError::WrongPassword) => Verdict::Wrong,
                     Err(PrivacyError::Signin(SigninError::Throttled(_))) => Verdict::Wait,
@@ -102,7 +107,6 @@ impl TestApp {
                 match self.block_on(flows::reset(&self.app, visitor.clone(), "x".repeat(43), typed())) {
                     // It concerns no account: 256 bits cannot be guessed, and no proof of an account is checked.
                     Err(SigninError::Account(AccountError::LinkRefused)) => Verdict::Silence,
-                    Err(SigninError::Throttled(_)) => Verdict::Wait,
                     other => panic!("{:?}", other.err()),
                 }
             }
@@ -122,7 +126,7 @@ impl TestApp {
     }
 
     /// Sets up an authenticator app for the person. Returns its secret.
-    fn enrol_app(&self, ada: &Person) -> String {
+    pub(super) fn enrol_app(&self, ada: &Person) -> String {
         let (actor, account) = (ada.by_browser(), ada.account.id);
         self.write(move |tx| factors::start_totp_setup(tx, &actor, account)).unwrap();
         let seed = self.read(|view| factors::totp_setup(view, account).unwrap().unwrap()).seed;
@@ -143,9 +147,19 @@ impl TestApp {
         Visitor { device: sessions::read_device(self.app.keyring(), device.expose()), ..visitor.clone() }
     }
 
+    /// Opens the newest link that confirms a browser. Returns the visitor with the new device cookie.
+    fn follow_confirmation(&self, visitor: &Visitor) -> Visitor {
+        let link = self.message("ada-ada@example.org", "Confirm your browser").link("/signin/confirm?token=");
+        let token = link.rsplit('=').next().unwrap().to_owned();
+        let actor = Actor::Anonymous(visitor.clone());
+        let device = self.write(move |tx| signin::confirm_browser(tx, &actor, &token)).unwrap();
+        Visitor { device: sessions::read_device(self.app.keyring(), device.expose()), ..visitor.clone() }
+    }
+
     /// Tries wrong proofs one after the other, 200 times in 20 minutes, each time from a new network. Returns how many
-    /// were checked in the worst quarter of an hour, and the kinds that were checked.
-    fn attack(&self, ada: &Person, proofs: &[Proof]) -> (usize, Vec<Proof>) {
+    /// were checked in the worst quarter of an hour, of unknown browsers and of the one with a session, and the kinds that were
+    /// checked.
+    fn attack(&self, ada: &Person, proofs: &[Proof]) -> ([usize; 2], Vec<Proof>) {
         let mut checked = Vec::new();
         for number in 0..200_u64 {
             let proof = proofs[usize::try_from(number).unwrap() % proofs.len()];
@@ -154,13 +168,22 @@ impl TestApp {
             }
             self.clock.advance(seconds(6));
         }
-        let within = |from: u64| checked.iter().filter(|(at, _)| (from..from + 900).contains(at)).count();
-        let worst = checked.iter().map(|(from, _)| within(*from)).max().unwrap();
+        let has_session = |proof: Proof| matches!(proof, Proof::StepUp | Proof::StepUpCode | Proof::Deletion);
+        let within = |from: u64, own: bool| {
+            let in_window = checked.iter().filter(|(at, _)| (from..from + 900).contains(at));
+            in_window.filter(|(_, proof)| has_session(*proof) == own).count()
+        };
+        let worst = [false, true].map(|own| checked.iter().map(|(from, _)| within(*from, own)).max().unwrap());
         (worst, checked.into_iter().map(|(_, proof)| proof).collect())
     }
 
-    fn request_link(&self, visitor: &Visitor) {
-        self.block_on(flows::request_reset(&self.app, visitor.clone(), "ada-ada@example.org")).unwrap();
+    /// `false`: there were too many mails.
+    fn request_link(&self, visitor: &Visitor) -> bool {
+        match self.block_on(flows::request_reset(&self.app, visitor.clone(), "ada-ada@example.org")) {
+            Ok(()) => true,
+            Err(SigninError::TooManyMails(TooManyMails::ToThisAddress(_))) => false,
+            Err(other) => panic!("{other}"),
+        }
     }
 }
 
@@ -171,7 +194,7 @@ fn p7_of_two_hundred_wrong_proofs_of_every_kind_ten_are_checked_in_a_quarter_of_
     // The attacker also uses a browser in which she is signed in.
     let proofs = [Proof::Username, Proof::StepUp, Proof::Address, Proof::Deletion, Proof::ResetLink];
     let (worst, checked) = site.attack(&ada, &proofs);
-    assert!((7..=10).contains(&worst), "{checked:?}");
+    assert_eq!(worst, [5, 5], "{checked:?}");
     assert!(proofs[..4].iter().all(|proof| checked.contains(proof)), "each kind was checked: {checked:?}");
 
     // The attacker knows the password of a person with a second factor.
@@ -188,7 +211,7 @@ fn p7_of_two_hundred_wrong_proofs_of_every_kind_ten_are_checked_in_a_quarter_of_
         Proof::ResetLink,
     ];
     let (worst, checked) = site.attack(&ada, &proofs);
-    assert!((5..=10).contains(&worst), "{checked:?}");
+    assert_eq!(worst, [10, 5], "five passwords and five codes: {checked:?}");
     assert!(proofs[..5].iter().all(|proof| checked.contains(proof)), "each kind was checked: {checked:?}");
 }
 
@@ -233,6 +256,7 @@ fn p7_neither_a_right_password_nor_a_new_one_allows_more_guesses_at_codes() {
         let known = site.follow_reset_link(&thief, OTHER);
         assert!(matches!(site.sign_in_from(&known, "ada-ada", OTHER), Ok(SignInOutcome::MfaPending(_))));
         assert_eq!(guesses(), 0);
+        assert_eq!(site.try_wrong(Proof::Code, &ada, &known), Verdict::Wait, "a link gives no new guesses at codes");
         site.clock.advance(minutes(3));
     }
 
@@ -263,9 +287,9 @@ fn p7_while_attackers_guess_the_person_signs_in_at_the_first_try_with_a_known_br
 
     guess_from_many_networks();
 
-    // An unknown browser waits, even with the right password.
+    // An unknown browser is confirmed by mail, even with the right password.
     let elsewhere = at("192.0.2.1");
-    assert!(matches!(site.sign_in_from(&elsewhere, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    assert!(matches!(site.sign_in_from(&elsewhere, "ada-ada", PASSWORD), Err(SigninError::MustConfirm)));
     // Her known browser does not wait, from any network, even after she mistyped twice.
     let home = Visitor { address: "192.0.2.77".into(), ..home };
     for _ in 0..2 {
@@ -278,7 +302,95 @@ fn p7_while_attackers_guess_the_person_signs_in_at_the_first_try_with_a_known_br
     site.person("bob-bob");
     guess_from_many_networks();
     let bobs = site.known_browser("bob-bob", at("192.0.2.9"));
-    assert!(matches!(site.sign_in_from(&bobs, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    assert!(matches!(site.sign_in_from(&bobs, "ada-ada", PASSWORD), Err(SigninError::MustConfirm)));
+    // The link makes the browser known in which she opens it. It works once, and the next one is mailed when it is needed.
+    let confirmed = site.follow_confirmation(&elsewhere);
+    assert!(matches!(site.sign_in_from(&confirmed, "ada-ada", PASSWORD), Ok(SignInOutcome::Session { .. })));
+    assert!(matches!(site.sign_in_from(&elsewhere, "ada-ada", PASSWORD), Err(SigninError::MustConfirm)));
+    let phone = site.follow_confirmation(&at("192.0.2.2"));
+    assert!(matches!(site.sign_in_from(&phone, "ada-ada", PASSWORD), Ok(SignInOutcome::Session { .. })));
+}
+
+#[test]
+fn p7_a_person_whose_other_name_is_attacked_gets_the_link_and_the_page_says_no_more_than_for_a_wrong_password() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    (0..60).for_each(|number| {
+        site.try_wrong(Proof::Username, &ada, &at(&format!("198.51.{number}.1")));
+        site.clock.advance(seconds(1));
+    });
+    let new = at("192.0.2.1");
+
+    let answers = [0, 1].map(|_| site.sign_in_from(&new, "ada-ada@example.org", PASSWORD));
+
+    assert!(answers.iter().all(|answer| matches!(answer, Err(SigninError::BadCredentials))));
+    let confirmed = site.follow_confirmation(&new);
+    assert!(matches!(
+        site.sign_in_from(&confirmed, "ada-ada@example.org", PASSWORD),
+        Ok(SignInOutcome::Session { .. })
+    ));
+}
+
+#[test]
+fn p7_an_attack_fills_no_mailbox_and_a_name_without_an_account_writes_as_much() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let mails = "select count(*) from mail_outbox where recipient = 'ada-ada@example.org'";
+    let before = site.number(mails);
+    for _ in 0..24 * 6 {
+        site.try_wrong(Proof::Username, &ada, &at("198.51.100.1"));
+        site.try_wrong(Proof::Address, &ada, &at("198.51.101.1"));
+        site.clock.advance(minutes(10));
+    }
+    assert_eq!(site.number(mails) - before, 2, "two in a day");
+
+    let growth = |name: &'static str| {
+        let site = TestApp::new();
+        site.person("ada-ada");
+        site.growth(|| {
+            (0..6).for_each(|_| {
+                let _ = site.sign_in_from(&at("198.51.100.1"), name, WRONG);
+            });
+        })
+    };
+    let without_mail = |rows: Vec<(&'static str, i64)>| -> Vec<_> {
+        rows.into_iter().filter(|(table, _)| !matches!(*table, "mail_outbox" | "job")).collect()
+    };
+    assert_eq!(without_mail(growth("ada-ada")), without_mail(growth("bob-bob")));
+}
+
+#[test]
+fn p7_a_site_without_mail_tells_an_unknown_browser_to_wait() {
+    let site = TestApp::with(|config| config.mail.transport = MailTransport::Log);
+    site.person("ada-ada");
+    (0..4).for_each(|_| assert!(site.sign_in_from(&at("198.51.100.1"), "ada-ada", WRONG).is_err()));
+
+    let answer = site.sign_in_from(&at("192.0.2.1"), "ada-ada", PASSWORD);
+
+    assert!(matches!(answer, Err(SigninError::Throttled(RetryAfter { wait_seconds: 31 }))));
+}
+
+#[test]
+fn d6_a_thief_with_the_password_does_not_keep_the_owners_codes_refused_in_a_known_browser() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let home = site.known_browser("ada-ada", visitor());
+    let secret = site.enrol_app(&ada);
+    let thief = at("198.51.100.1");
+    while site.try_wrong(Proof::Code, &ada, &thief) != Verdict::Wait {}
+    assert_eq!(site.try_wrong(Proof::RecoveryCode, &ada, &thief), Verdict::Wait);
+
+    let pending = match site.sign_in_from(&home, "ada-ada", PASSWORD) {
+        Ok(SignInOutcome::MfaPending(pending)) => pending.expose().clone(),
+        other => panic!("{:?}", other.err()),
+    };
+    assert_eq!(site.try_wrong(Proof::Code, &ada, &home), Verdict::Wrong, "it has its own tries");
+    let code = oath_code(&secret, site.clock.now().unix_seconds());
+    let proof = FactorInput::Typed(Secret::new(code));
+
+    let signed_in = site.block_on(flows::prove_factor(&site.app, home, pending, proof));
+    assert!(matches!(signed_in, Ok(SignInOutcome::Session { .. })), "{:?}", signed_in.err());
+    assert_eq!(site.try_wrong(Proof::Code, &ada, &thief), Verdict::Wait, "the thief still waits");
 }
 
 #[test]
@@ -291,14 +403,15 @@ fn p7_a_link_to_set_a_password_lets_a_person_in_whom_attackers_shut_out() {
         site.request_link(&at("198.51.100.1"));
         site.clock.advance(hours(1));
     }
-    (0..10).for_each(|_| site.request_link(&at("198.51.100.1")));
+    let sent = (0..10).filter(|_| site.request_link(&at("198.51.100.1"))).count();
+    assert_eq!(sent, 1, "the others are told to wait");
     let new = at("192.0.2.1");
-    assert!(matches!(site.sign_in_from(&new, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    assert!(matches!(site.sign_in_from(&new, "ada-ada", PASSWORD), Err(SigninError::MustConfirm)));
 
     // An attacker who requests links all the time cannot keep her from one: the newest is at most a quarter of an hour
     // old.
     site.clock.advance(minutes(15));
-    site.request_link(&new);
+    assert!(site.request_link(&new));
     let new = site.follow_reset_link(&new, OTHER);
     // The attackers go on without a wait.
     (0..20).for_each(|number| {
@@ -310,87 +423,39 @@ fn p7_a_link_to_set_a_password_lets_a_person_in_whom_attackers_shut_out() {
 }
 
 #[test]
-fn p7_one_network_that_tries_many_people_is_slowed_and_its_neighbours_with_known_browsers_are_not() {
+fn d2_a_network_that_guesses_is_slowed_and_everybody_else_in_it_comes_in() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let home = site.known_browser("ada-ada", at("203.0.113.20"));
     let spray = |number: u32| site.sign_in_from(&at("203.0.113.7"), &format!("person-{number}x"), WRONG);
-    let answers: Vec<_> = (0..101).map(spray).collect();
+    let began = site.clock.now();
+    assert!((0..110).map(spray).all(|answer| matches!(answer, Err(SigninError::BadCredentials))));
+    assert_eq!(site.clock.now(), began, "an office may mistype a hundred");
 
-    assert!(answers[..100].iter().all(|answer| matches!(answer, Err(SigninError::BadCredentials))));
-    assert!(matches!(answers[100], Err(SigninError::Throttled(RetryAfter { wait_seconds: 2 }))));
-    // The network also waits with names that were not tried before, and with links; other networks do not wait.
-    assert_eq!(site.try_wrong(Proof::Username, &ada, &at("203.0.113.200")), Verdict::Wait);
-    assert_eq!(site.try_wrong(Proof::ResetLink, &ada, &at("203.0.113.200")), Verdict::Wait);
-    assert_eq!(site.try_wrong(Proof::Username, &ada, &at("203.0.114.7")), Verdict::Wrong);
+    // The address that guesses: ten a minute.
+    assert!((110..130).map(spray).all(|answer| matches!(answer, Err(SigninError::BadCredentials))));
+    let slowed = site.clock.now().since(began).as_secs();
+    assert!((100..=130).contains(&slowed), "twenty took {slowed} seconds");
+    // The others: at once, with a known browser, an unknown one and a link.
+    let now = site.clock.now();
     assert!(matches!(site.sign_in_from(&home, "ada-ada", PASSWORD), Ok(SignInOutcome::Session { .. })));
-}
-
-#[test]
-fn p7_codes_by_mail_are_counted_with_the_rest() {
-    let site = TestApp::new();
-    let pending = site.sign_up("ada@example.org", "ada-ada").unwrap().account;
-    let code = site.message("ada@example.org", "code").code();
-    let wrong = if code == "000000" { "000001" } else { "000000" };
-    let type_in = |code: &str| {
-        let (actor, code) = (Actor::Anonymous(visitor()), code.to_owned());
-        site.write_deciding(move |tx| signin::verify(tx, &actor, pending, &code))
-    };
-    let mut checked = 0;
-    for _ in 0..40 {
-        match type_in(wrong) {
-            Err(SigninError::Account(AccountError::CodeRefused)) => checked += 1,
-            Err(SigninError::Throttled(_)) => {}
-            other => panic!("{:?}", other.err()),
-        }
-        site.clock.advance(seconds(20));
-    }
-
-    assert!((5..=10).contains(&checked), "{checked}");
-    // An attacker who guesses at the name does not keep the person from the code.
-    let site = TestApp::new();
-    let pending = site.sign_up("ada@example.org", "ada-ada").unwrap().account;
-    let code = site.message("ada@example.org", "code").code();
-    (0..8).for_each(|_| {
-        let _ = site.sign_in_from(&at("198.51.100.1"), "ada-ada", WRONG);
-        site.clock.advance(seconds(30));
-    });
-    let actor = Actor::Anonymous(visitor());
-    assert!(site.write_deciding(move |tx| signin::verify(tx, &actor, pending, &code)).is_ok());
-}
-
-#[test]
-fn p7_codes_for_an_added_address_are_counted_with_the_rest() {
-    let site = TestApp::new();
-    let ada = site.person("ada-ada");
-    let (actor, account, work) = (ada.by_browser(), ada.account.id, EmailAddress::parse("ada@work.example").unwrap());
-    let email = site.write(move |tx| addresses::add_email(tx, &actor, account, &work)).unwrap();
-    let code = site.message("ada@work.example", "code").code();
-    let wrong = if code == "000000" { "000001" } else { "000000" };
-    let type_in = |code: &str| {
-        let (actor, code) = (ada.by_browser(), code.to_owned());
-        site.write_deciding(move |tx| signin::verify_added_email(tx, &actor, account, email, &code))
-    };
-    assert_eq!(site.try_wrong(Proof::StepUp, &ada, &visitor()), Verdict::Wrong);
-
-    let is_refused = |answer| matches!(answer, Err(SigninError::Account(AccountError::CodeRefused)));
-    let checked = (0..10).take_while(|_| is_refused(type_in(wrong))).count();
-
-    assert!((1..5).contains(&checked), "{checked}");
-    let answers = type_in(&code);
-    assert!(
-        matches!(answers, Err(SigninError::Factor(FactorError::Throttled(_)))),
-        "not even the right code is checked now"
-    );
-    assert_eq!(site.try_wrong(Proof::StepUp, &ada, &visitor()), Verdict::Wait);
-    site.clock.advance(minutes(5));
-    assert!(type_in(&code).is_ok(), "after the wait the code is accepted");
+    let neighbour = at("203.0.113.200");
+    assert_eq!(site.try_wrong(Proof::Username, &ada, &neighbour), Verdict::Wrong);
+    assert!(matches!(site.sign_in_from(&neighbour, "ada-ada", PASSWORD), Ok(SignInOutcome::Session { .. })));
+    assert!(site.request_link(&neighbour));
+    (0..200).for_each(|_| assert_eq!(site.try_wrong(Proof::ResetLink, &ada, &at("203.0.113.7")), Verdict::Silence));
+    site.follow_reset_link(&neighbour, OTHER);
+    assert_eq!(site.clock.now(), now, "nobody else waits");
+    // A right password from the address that guesses is slowed too, and comes in.
+    assert!(spray(131).is_err());
+    assert!(matches!(site.sign_in_from(&at("203.0.113.7"), "ada-ada", OTHER), Ok(SignInOutcome::Session { .. })));
 }
 
 #[test]
 fn a_try_that_has_to_wait_is_not_counted_and_changes_nothing() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
+    // The first one that is not checked mails a link.
     while site.try_wrong(Proof::Username, &ada, &visitor()) == Verdict::Wrong {}
     let (before, counted) = (site.footprint(), "select coalesce(sum(failures), 0) from throttle");
     let failures = site.number(counted);
@@ -421,19 +486,16 @@ fn tries_with_all_names_of_a_person_cause_no_longer_wait_than_with_one() {
 fn one_failure_is_forgotten_a_day_and_all_of_them_after_a_month() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    while site.try_wrong(Proof::Username, &ada, &visitor()) != Verdict::Wait {
-        site.clock.advance(seconds(1));
-    }
-    site.block_on(async {
-        let _ = site.app.write(|tx| sessions::count_request(tx, "something else")).await;
-    });
+    (0..4).for_each(|_| assert_eq!(site.try_wrong(Proof::Username, &ada, &visitor()), Verdict::Wrong));
+    let (actor, other) = (Actor::Anonymous(Visitor::default()), EmailAddress::parse("bob@example.org").unwrap());
+    site.write(move |tx| sessions::count_mail::<SigninError>(tx, &actor, &other, None)).unwrap();
     let rows = || {
         site.write(sessions::purge_ended).unwrap();
         site.number("select count(*) from throttle")
     };
 
-    // Four failures for name, account and network; and one other request, which is forgotten after a day.
-    assert_eq!(rows(), 4);
+    // Four failures for name, account and network; and a mail, for address and site, which is forgotten after a day.
+    assert_eq!(rows(), 5);
     site.clock.advance(days(1));
     assert_eq!(rows(), 3);
     site.clock.advance(days(3) - seconds(10));
@@ -450,35 +512,18 @@ fn concurrent_tries_of_one_account_are_serialized_and_others_are_not() {
     let by_name = |name: &str, account| {
         site.read(|view| LoginThrottle::for_name(view, &actor, name, account).unwrap()).serial_key().to_owned()
     };
-    let of_ada = LoginThrottle::new(ada).serial_key().to_owned();
+    let for_step_up = site.read(|view| LoginThrottle::for_step_up(view, &actor, ada).unwrap());
+    let of_ada = for_step_up.serial_key().to_owned();
 
     assert_eq!(
         [by_name("ada-ada", Some(ada)), by_name("ada-ada@example.org", Some(ada))],
         [of_ada.clone(), of_ada.clone()]
     );
-    assert_eq!(LoginThrottle::for_factor(ada).serial_key(), of_ada);
+    assert_eq!(site.read(|view| LoginThrottle::for_factor(view, &actor, ada).unwrap()).serial_key(), of_ada);
     // No account has these names, and the same name is still one.
     assert_eq!(by_name("Cyd-cyd ", None), by_name("cyd-cyd", None));
     let others = [by_name("bob-bob", Some(bob)), by_name("cyd-cyd", None), by_name("dan-dan", None)];
     for (index, key) in others.iter().enumerate() {
         assert!(*key != of_ada && !key.is_empty() && !others[..index].contains(key), "{others:?}");
     }
-}
-
-#[test]
-fn requests_for_mails_wait_after_the_third_and_each_kind_for_itself() {
-    let site = TestApp::new();
-    let wait = |what: &'static str| site.read(|view| sessions::request_wait(view, what).unwrap());
-    let count = || site.write(|tx| sessions::count_request(tx, "reset:ada")).unwrap();
-
-    for _ in 0..3 {
-        count();
-        assert_eq!(wait("reset:ada"), None);
-    }
-    count();
-
-    assert_eq!(wait("reset:ada"), Some(RetryAfter { wait_seconds: 31 }));
-    assert_eq!(wait("reset:bob"), None);
-    site.clock.advance(seconds(30));
-    assert_eq!(wait("reset:ada"), None);
 }

@@ -141,7 +141,7 @@ fn reports_of_one_moment_are_one_posting_for_each_wallet_and_each_is_answered() 
 /// Answers how many requests were handled together. 13 is an error, 66 a panic.
 fn add(tx: &mut Tx<'_>, requests: &[u32]) -> Result<Vec<Result<usize, db::Error>>, db::Error> {
     for request in requests {
-        sessions::count_request(tx, &format!("caller {request}"))?;
+        sessions::count_confirmation(tx, &format!("caller {request}"))?;
         match request {
             13 => return Err(db::Error::Busy),
             66 => panic!("an operation panics"),

@@ -215,7 +215,7 @@ impl TestApp {
     ) -> Result<signin::PendingSignUp, SigninError> {
         let password = Secret::new(password.to_owned());
         let form = SignUp { email: email.into(), username: username.into(), password };
-        self.block_on(flows::sign_up(&self.app, visitor(), form))
+        self.block_on(flows::sign_up(&self.app, visitor(), form, None))
     }
 
     /// Signs up as the first operator, with the token of the link.

@@ -15,5 +15,5 @@ pub mod two_step;
 
 pub use identities::disconnect;
 pub use page::security;
-pub use password::change_password;
+pub use password::{change_password, change_password_url};
 pub use sessions::{end_others, end_session};

@@ -7,7 +7,7 @@ use super::page::SESSIONS;
 use crate::base::{Problem, SessionId};
 use crate::http::page::AppData;
 use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
-use crate::sessions;
+use crate::{factors, sessions};
 
 /// `POST /settings/security/sessions/{id}/end`. The session of another person, or one that has ended, is not found.
 pub async fn end_session(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
@@ -24,6 +24,6 @@ pub async fn end_session(app: AppData, who: SignedIn, path: Path<String>, _form:
 /// `POST /settings/security/sessions/end-others`.
 pub async fn end_others(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account, own) = (who.actor(), who.identity.account, who.identity.session);
-    app.write(move |tx| sessions::end_all(tx, &actor, account, Some(own))).await?;
+    app.write(move |tx| factors::end_other_access(tx, &actor, account, Some(own))).await?;
     Ok(redirect_with_flash(SESSIONS, SettingsFlash::OthersEnded))
 }

@@ -15,7 +15,6 @@ use crate::crypto::tokens;
 use crate::db::{self, Decided, Decision, Tx, View};
 use crate::factors;
 use crate::mail::{self, PlainMessage};
-use crate::sessions;
 
 /// The external identity that waits in this browser to be connected, and the path to continue at. `None`: none waits.
 ///
@@ -53,7 +52,7 @@ pub fn connect(
         Some(_) => return Err(OauthError::Taken),
         None => {
             link(tx, actor, account, &external)?;
-            sessions::end_all(tx, actor, account, Some(session))?;
+            factors::end_other_access(tx, actor, account, Some(session))?;
             let provider = label_of(tx, &external.provider);
             notify(tx, account, |name, site| mails::linked(name, &provider, &external.label(), site))?;
         }
@@ -135,7 +134,7 @@ pub fn disconnect(
     }
     store::delete(tx, account, id)?;
     audit::record(tx, actor, Event::new(IdentityEvent::Unlinked).target(id).subject(account).data(data))?;
-    sessions::end_all(tx, actor, account, Some(session))?;
+    factors::end_other_access(tx, actor, account, Some(session))?;
     let provider = label_of(tx, &identity.provider);
     notify(tx, account, |name, site| mails::unlinked(name, &provider, &identity.label, site))?;
     Ok(Decision::Done(()))

@@ -2,7 +2,7 @@
 
 use super::super::super::SigninError;
 use super::super::super::model::{Proof, SignInOutcome, SignUpGate};
-use super::super::super::ops::{open_wallet, sign_in, void_other_claims, welcome};
+use super::super::super::ops::{clear_name, open_wallet, sign_in, void_other_claims, welcome};
 use super::super::error::OauthError;
 use super::super::model::{ExternalIdentity, ExternalSignUp};
 use super::super::store;
@@ -40,6 +40,7 @@ pub fn sign_up(
         return Err(OauthError::EmailHasAccount);
     }
     let new = NewAccount { username, email: email.clone(), is_verified, password: None, is_operator: false };
+    clear_name(tx, actor, &new.username, None)?;
     let account = accounts::create(tx, actor, &new)?;
     workspaces::create_personal(tx, actor, &account)?;
     if let Some(name) = DisplayName::parse(&external.name) {

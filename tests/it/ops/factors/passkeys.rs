@@ -255,6 +255,25 @@ fn w1_a_credential_belongs_to_one_person_and_a_handle_is_random() {
 }
 
 #[test]
+fn w1_an_id_of_a_credential_has_one_to_1023_bytes() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let mut authenticator = Authenticator::at(ORIGIN);
+    for (bytes, is_accepted) in [(0, false), (1024, false), (2000, false), (1023, true)] {
+        let (ticket, options) = site.passkey_challenge(ChallengePurpose::Registration(ada.account.id));
+        let id = URL_SAFE_NO_PAD.encode(vec![7; bytes]);
+        let (_, made) = authenticator.create(&options, &json!({"credential_id": id}));
+
+        let answer = site.add_passkey(&ada, ticket, &made);
+
+        assert_eq!(answer.is_ok(), is_accepted, "{bytes}: {answer:?}");
+        assert!(is_accepted || matches!(answer, Err(FactorError::PasskeyRefused(_))), "{bytes}: {answer:?}");
+    }
+}
+
+#[test]
 fn w2_a_counter_that_does_not_rise_is_refused_and_recorded() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
