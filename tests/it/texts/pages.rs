@@ -56,7 +56,7 @@ impl Pages {
 
 fn anonymous_pages(pages: &mut Pages) {
     let mut visitor = pages.site.browser();
-    for path in ["/signin", "/signup", "/forgot", "/v1/docs"] {
+    for path in ["/signin", "/signin/confirm", "/signup", "/forgot", "/v1/docs"] {
         pages.get(&mut visitor, path);
     }
     for path in ["/reset", "/not-me", "/revert"] {
