@@ -12,7 +12,7 @@ use super::*;
 const FILL: [&str; 15] = [
     "update account set is_operator = 1, keys_locked_at = 1777000200001",
     "update email_change set closed_at = 1777000200002",
-    "update device set is_trusted = 0, first_seen_at = 1777000200003",
+    "update device set is_trusted = 0, has_signed_in = 0, first_seen_at = 1777000200003",
     "update passkey set last_used_at = 1777000200004",
     "update recovery_code set used_at = 1777000200005",
     "insert into data_request (id, account_id, artifact_id, kind, state, recipient_kind, requested_at, finished_at, problem)
