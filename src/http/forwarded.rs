@@ -45,16 +45,20 @@ fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, str> {
 }
 
 /// The nodes of `Forwarded` (RFC 7239 §4). A hop that does not say where it got the request from is empty. None: none says it.
+/// If a quote stays open, the whole text is one node, which is no address: a client's quote would hide what the proxy added.
 fn standard_nodes(headers: &HeaderMap) -> Vec<String> {
-    let nodes: Vec<_> = split_unquoted(&joined(headers, &header::FORWARDED), ',').iter().map(|e| node_of(e)).collect();
+    let text = joined(headers, &header::FORWARDED);
+    let Some(elements) = split_unquoted(&text, ',') else { return vec![text.into_owned()] };
+    let nodes: Vec<_> = elements.iter().map(|element| node_of(element)).collect();
     if nodes.iter().all(Option::is_none) {
         return Vec::new();
     }
     nodes.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-/// The parts of a header between separators that are not inside a quoted string (RFC 9110 §5.6.4).
-fn split_unquoted(text: &str, separator: char) -> Vec<String> {
+/// The parts of a header between separators that are not inside a quoted string (RFC 9110 §5.6.4). `None`: a quote stays
+/// open.
+fn split_unquoted(text: &str, separator: char) -> Option<Vec<String>> {
     let (mut parts, mut is_quoted, mut is_escaped) = (vec![String::new()], false, false);
     for c in text.chars() {
         match c {
@@ -71,12 +75,12 @@ fn split_unquoted(text: &str, separator: char) -> Vec<String> {
             last.push(c);
         }
     }
-    parts
+    (!is_quoted).then_some(parts)
 }
 
 /// The node after `for=` in one element of `Forwarded`. `None`: the element has none.
 fn node_of(element: &str) -> Option<String> {
-    split_unquoted(element, ';').iter().find_map(|pair| {
+    split_unquoted(element, ';')?.iter().find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         let value = value.trim();
         let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
@@ -215,9 +219,24 @@ mod tests {
         assert_eq!(by_standard(b"proto=https"), "10.0.0.1");
         assert_eq!(by_standard(b"for=_hidden"), "unreadable _hidden");
         assert_eq!(by_standard(b"for=203.0.113.9, proto=https"), "unreadable ");
-        assert_eq!(by_standard(b"for=\"203.0.113.9"), "unreadable \"203.0.113.9");
+        assert_eq!(by_standard(b"for=\"203.0.113.9"), "unreadable for=\"203.0.113.9");
         let both = headers(&[(header::FORWARDED, b"for=6.6.6.6"), (FORWARDED_FOR, b"203.0.113.9")]);
         assert_eq!(text_of(client_address("10.0.0.1".parse().unwrap(), &both, is_trusted)), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_quote_that_a_client_leaves_open_does_not_hide_what_the_proxy_says() {
+        let cases: [&[&'static [u8]]; 4] = [
+            &[b"for=127.0.0.1;x=\", for=203.0.113.9"],
+            &[b"for=127.0.0.1;x=\", for=\"[2001:db8::9]:1\""],
+            &[b"x=\", for=203.0.113.9"],
+            &[b"for=127.0.0.1;x=\"", b"for=203.0.113.9"],
+        ];
+        for lines in cases {
+            let lines: Vec<_> = lines.iter().map(|line| (header::FORWARDED, *line)).collect();
+            let client = text_of(client_address("10.0.0.1".parse().unwrap(), &headers(&lines), is_trusted));
+            assert!(client.starts_with("unreadable "), "{lines:?}: {client}");
+        }
     }
 
     #[test]

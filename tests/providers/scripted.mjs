@@ -5,7 +5,7 @@
 //    "github": {..}, "accepts": "client_secret_basic"}}
 //
 // A member that is null is left out, and one that is "<null>" is null. `accepts` refuses a client that sends its secret in
-// another way.
+// another way. A client that authenticates by Basic and names itself in the form too is always refused, as Okta does.
 //
 //   {"rotate": true}     new keys sign from now on, and the old ones are deleted
 //   {"seen": true}       the requests so far: {"/token": [bodies], ..}
@@ -79,12 +79,18 @@ const idToken = (claims) => {
 
 const { service } = server;
 const note = (path, request) => (seen[path] ??= []).push(request.body ?? {});
+const isBasic = (request) => request.headers?.authorization?.startsWith("Basic ") ?? false;
 const refusesClient = (request) => {
-  const sent = request.headers?.authorization?.startsWith("Basic ") ? "client_secret_basic" : "client_secret_post";
+  const sent = isBasic(request) ? "client_secret_basic" : "client_secret_post";
   return answers.accepts !== undefined && answers.accepts !== sent;
 };
 service.on("beforeResponse", (response, request) => {
   note("/token", request);
+  if (isBasic(request) && request.body?.client_id !== undefined) {
+    response.statusCode = 400;
+    response.body = { error: "invalid_request" };
+    return;
+  }
   if (refusesClient(request)) {
     response.statusCode = 401;
     response.body = { error: "invalid_client" };

@@ -36,9 +36,9 @@ pub struct Description;
 /// Reports usage. Events of a service with the same source and id count once.
 ///
 /// An event that is wrong does not affect the others: the answer says which were rejected, and why. Structured CloudEvents
-/// are accepted too: a batch of them, or a single one as `application/cloudevents+json`. With an
-/// Idempotency-Key, a repeated request gets the first answer again, with the header `Idempotent-Replayed: true`. After a
-/// backup was restored, `/v1/ingest/watermark` says what to report again.
+/// are accepted too: a batch of them as `application/cloudevents-batch+json`, or exactly one, without an array, as
+/// `application/cloudevents+json`. With an Idempotency-Key, a repeated request gets the first answer again, with the
+/// header `Idempotent-Replayed: true`. After a backup was restored, `/v1/ingest/watermark` says what to report again.
 #[utoipa::path(
     post,
     path = "/v1/usage/events",
@@ -59,7 +59,8 @@ pub struct Description;
         (status = 200, description = "The events were counted, except those that are rejected.", body = EventsResponse),
         (
             status = 400,
-            description = "The body is not a JSON array of 1 to 10,000 elements, or the Idempotency-Key is not valid.",
+            description = "The body is not a JSON array of 1 to 10,000 elements, or not exactly one event if it is sent as \
+                           `application/cloudevents+json`. Or the Idempotency-Key is not valid.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),

@@ -41,7 +41,12 @@ pub struct TransactionsQuery {
     params(TransactionsQuery),
     responses(
         (status = 200, description = "The transactions, newest first.", body = TransactionsResponse),
-        (status = 400, description = "`from` or `to` is neither a day nor an RFC 3339 time with an offset.", body = ErrorBody),
+        (
+            status = 400,
+            description = "`from` or `to` is neither a day nor an RFC 3339 time with an offset. Or `forwarded_unreadable`: \
+                           a proxy in front of this site does not tell it the address that the request came from.",
+            body = ErrorBody
+        ),
         KeyRefusals,
         ServerError
     )

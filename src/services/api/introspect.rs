@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::callers::{Caller, Callers};
-use super::ServiceRefusal;
 use super::credentials::{caller_in_form, caller_in_headers, no_service};
+use super::{ServiceRefusal, read_address, sole_field};
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Scopes};
@@ -155,8 +155,8 @@ fn only_false() -> utoipa::openapi::Object {
         (status = 200, description = "What is known about the key or token.", body = Introspection),
         (
             status = 400,
-            description = "The form cannot be read, has no `token`, or its `ip` is not an IP address. Or the credential of \
-                           the service is in the header and in the form.",
+            description = "The form cannot be read, has no `token` or a field twice, or its `ip` is not an IP address. Or \
+                           the credential of the service is in the header and in the form.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -183,15 +183,15 @@ pub fn introspect_form(verifier: &Verifier, callers: &Callers, in_headers: Optio
         fields => fields?,
     };
     let caller = &caller_in_form(callers, in_headers, &fields)?.ok_or_else(no_service)?;
-    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.trim());
-    let Some(token) = field("token").filter(|token| !token.is_empty()) else {
+    let field = |name| sole_field(&fields, name).map(|value| value.filter(|value| !value.is_empty()));
+    let Some(token) = field("token")? else {
         let sentence = "The form needs the field token, with the key to check.";
         return Err(Problem::field("token", "token_missing", sentence).into());
     };
     let app = verifier.app();
     let config = app.config();
-    let address = field("ip").filter(|ip| !ip.is_empty()).map(super::read_address).transpose()?;
-    let required = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.parse(scope));
+    let address = field("ip")?.map(read_address).transpose()?;
+    let required = field("scope")?.map(|scope| config.scopes.parse(scope));
     let granted = |rights: Scopes| required.map(|required| required.is_some_and(|required| rights.contains(required)));
     let question = VerifyRequest {
         address,

@@ -17,8 +17,8 @@ use utoipa::{IntoResponses, OpenApi};
 
 use super::callers::{Caller, Callers};
 use crate::base::{self, Problem};
-use crate::http::Fault;
 use crate::http::schema::ProblemDocument;
+use crate::http::{Fault, Field};
 
 pub use credentials::caller_in_headers;
 pub use forward_auth::{forward_auth, forward_auth_without_session};
@@ -52,6 +52,20 @@ impl FromRequest for Caller {
 fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
     let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::internal("no callers in the request"))?;
     Ok(caller_in_headers(callers, request.headers())?.ok_or_else(credentials::no_service)?)
+}
+
+/// The value of a field of the form. An empty one counts as not sent (RFC 6749 §3.2).
+///
+/// # Errors
+/// 400 for a field that is sent twice.
+fn sole_field<'f>(fields: &'f [Field<'_>], name: &'static str) -> Result<Option<&'f str>, Problem> {
+    let mut sent = fields.iter().filter(|(field, value)| field == name && !value.is_empty());
+    match (sent.next(), sent.next()) {
+        (Some(_), Some(_)) => {
+            Err(Problem::field(name, "invalid_request", format!("The form has {name} twice. Send it once.")))
+        }
+        (first, _) => Ok(first.map(|(_, value)| value.trim())),
+    }
 }
 
 /// Parses the address from which a key was used, as the service sent it.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::super::callers::{Caller, Callers};
 use super::credentials::{NO_SERVICE, caller_in_form, caller_in_headers};
-use super::read_address;
+use super::{read_address, sole_field};
 use crate::app::App;
 use crate::base::{Problem, Secret, Visitor};
 use crate::http;
@@ -153,7 +153,9 @@ fn error_code() -> utoipa::openapi::Object {
         (status = 200, description = "The access token.", body = TokenResponse),
         (
             status = 400,
-            description = "An OAuth error (RFC 6749 section 5.2): a field is missing or wrong, or the key is not valid.",
+            description = "An OAuth error (RFC 6749 section 5.2): a field is missing or wrong, or the key is not valid. Or \
+                           `forwarded_unreadable`, as a problem document (RFC 9457): a proxy in front of this site does not \
+                           tell it the address that the request came from.",
             body = ErrorResponse
         ),
         (
@@ -228,14 +230,7 @@ fn parse_request(
     visitor: &Visitor,
 ) -> Result<ExchangeRequest, Problem> {
     let invalid = |name: &'static str, sentence: &str| Problem::field(name, "invalid_request", sentence);
-    // RFC 6749 §3.2: a parameter that is sent twice is an error, and one without a value counts as not sent.
-    let field = |name: &'static str| {
-        let mut sent = fields.iter().filter(|(field, value)| field == name && !value.is_empty());
-        match (sent.next(), sent.next()) {
-            (Some(_), Some(_)) => Err(invalid(name, &format!("The form has {name} twice. Send it once."))),
-            (first, _) => Ok(first.map(|(_, value)| value.trim())),
-        }
-    };
+    let field = |name: &'static str| sole_field(fields, name);
     match field("grant_type")? {
         Some(EXCHANGE) => {}
         None => return Err(invalid("grant_type", &format!("The form needs grant_type={EXCHANGE}."))),

@@ -47,12 +47,13 @@ pub(super) struct TokenError {
     pub member: &'static str,
     /// What is wrong, for the log.
     pub what: &'static str,
-    /// The token names a key that is not in the key set.
-    pub is_unknown_key: bool,
+    /// Newer keys may help: the key set cannot be read, or lacks the key that the token names, or none of its keys has
+    /// signed a token that names none.
+    pub needs_new_keys: bool,
 }
 
 const fn bad(member: &'static str, what: &'static str) -> TokenError {
-    TokenError { member, what, is_unknown_key: false }
+    TokenError { member, what, needs_new_keys: false }
 }
 
 /// The header (RFC 7515 §4), as it was sent.
@@ -87,8 +88,8 @@ pub(super) fn check(
     keys: &[u8],
     now: Timestamp,
 ) -> Result<VerifiedToken, TokenError> {
-    let keys: CoreJsonWebKeySet =
-        serde_json::from_slice(keys).map_err(|_| bad("jwks", "the provider's keys cannot be read"))?;
+    let keys: CoreJsonWebKeySet = serde_json::from_slice(keys)
+        .map_err(|_| TokenError { needs_new_keys: true, ..bad("jwks", "the provider's keys cannot be read") })?;
     let unreadable = || bad("id_token", "it is not a signed JWT");
     let (signed, signature) = token.rsplit_once('.').ok_or_else(unreadable)?;
     let (header, payload) = signed.split_once('.').ok_or_else(unreadable)?;
@@ -138,10 +139,13 @@ fn check_signature(
     let mut candidates = keys.keys().iter().filter(suitable).take(KEYS_TRIED_MAX).peekable();
     if candidates.peek().is_none() {
         let what = "it is signed with a key that is not among the provider's";
-        return Err(TokenError { is_unknown_key: true, ..bad("kid", what) });
+        return Err(TokenError { needs_new_keys: true, ..bad("kid", what) });
     }
     let is_valid = candidates.any(|key| key.verify_signature(&algorithm, signed, signature).is_ok());
-    if is_valid { Ok(()) } else { Err(bad("signature", "it is not valid")) }
+    if is_valid {
+        return Ok(());
+    }
+    Err(TokenError { needs_new_keys: kid.is_none(), ..bad("signature", "it is not valid") })
 }
 
 /// Whether a key is for this algorithm: its type, and what its `use` and `alg` say, if it has them (RFC 7517 §4).

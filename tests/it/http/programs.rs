@@ -76,6 +76,11 @@ fn a_service_authenticates_in_every_way_of_oauth_and_a_wrong_secret_is_refused_w
             assert_eq!(exchanged.json()["error"], "invalid_client", "{header:?} {more:?}");
         }
     }
+    for (name, value) in [("token", key.as_str()), ("scope", "models:read"), ("ip", "203.0.113.7")] {
+        let form = [("token", key.as_str()), (name, value), (name, value)];
+        let refused = send("/v1/introspect", &Some(basic("gpu-farm", &farm)), &form);
+        assert_eq!(refused.status, 400, "{name} is sent twice: {refused:?}");
+    }
     // Without any credential: introspection is refused, the holder of a key exchanges it.
     assert_eq!(send("/v1/introspect", &None, &[("token", &key), ("client_id", "gpu-farm")]).status, 401);
     let alone = [("grant_type", EXCHANGE), ("subject_token", key.as_str()), ("audience", "x"), ("client_id", "cli")];

@@ -343,6 +343,14 @@ fn the_example_that_cannot_be_run_says_so_and_removes_the_headers_of_the_client(
             assert!(directives.contains(&removed), "traefik.conf does not remove {spelling} of the client");
         }
     }
+    // Their usual spellings are Traefik's own.
+    for header in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-server", "x-forwarded-port"]
+    {
+        for spelling in [header.replace('-', "_"), header.replace('-', ".")] {
+            let removed = format!("{spelling}: \"\"");
+            assert!(directives.contains(&removed), "traefik.conf does not remove {spelling} of the client");
+        }
+    }
     for word in
         ["/v1/forward-auth", "models:read", "authorization: \"\"", "x-api-key: \"\"", "x-domicile-service: \"dos_"]
     {

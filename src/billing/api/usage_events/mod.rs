@@ -47,9 +47,15 @@ pub fn read_events(body: &[u8]) -> Result<Vec<Result<NewEvent, Fault>>, Problem>
 /// Parses a body with a single event, which is not in an array.
 ///
 /// # Errors
-/// As [`read_events`].
+/// As [`read_events`], and for several events with commas between them.
 pub(super) fn read_one_event(body: &[u8]) -> Result<Vec<Result<NewEvent, Fault>>, Problem> {
-    read_events(&[b"[", body, b"]"].concat())
+    let events = read_events(&[b"[", body, b"]"].concat())?;
+    if events.len() > 1 {
+        let sentence =
+            "The body is not one CloudEvent. Send several as application/cloudevents-batch+json: [{...}, ...].";
+        return Err(Problem::new(400, "malformed_json", sentence));
+    }
+    Ok(events)
 }
 
 /// The response to a batch.
@@ -196,6 +202,16 @@ mod tests {
         // Parsing stops there, so the syntax error after it is not reported.
         assert_eq!(code(&format!("[{}!", "1,".repeat(BATCH_EVENTS_MAX + 1))), "batch_size");
         assert_eq!((code("[1] 2"), code("[1,]"), code("1")), ("malformed_json", "malformed_json", "malformed_json"));
+    }
+
+    #[test]
+    fn a_body_with_a_single_event_has_only_one() {
+        let event = event().to_string();
+
+        assert!(matches!(&read_one_event(event.as_bytes()).unwrap()[..], [Ok(_)]));
+        for several in [format!("{event},{event}"), format!("{event},"), format!("{event}],[{event}")] {
+            assert_eq!(read_one_event(several.as_bytes()).unwrap_err().code, "malformed_json", "{several}");
+        }
     }
 
     #[test]

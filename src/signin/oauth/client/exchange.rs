@@ -47,13 +47,16 @@ pub(super) async fn exchange(
         ("code", code),
         ("redirect_uri", callback.as_str()),
         ("code_verifier", request.verifier.expose().as_str()),
-        ("client_id", provider.client_id.as_str()),
     ];
     let mut headers = Vec::new();
     let basic = basic(&provider.client_id, &secret);
     match endpoints.client_auth {
+        // Without client_id in the form: Okta takes it for a second way to authenticate (ueberauth/oauth2#175), and only a
+        // client that does not authenticate must send it (RFC 6749 §4.1.3).
         ClientAuth::Basic => headers.push(("Authorization", basic.as_str())),
-        ClientAuth::Post => form.push(("client_secret", secret.as_str())),
+        ClientAuth::Post => {
+            form.extend([("client_id", provider.client_id.as_str()), ("client_secret", secret.as_str())]);
+        }
     }
     let reply = app
         .http_client()

@@ -35,7 +35,7 @@ pub(super) async fn identity(
     let checked = match check(&keys) {
         // A key that is not in the cached set may be new. The client limits how often the set is fetched, so a sender
         // of tokens with unknown keys cannot cause many requests.
-        Err(TokenError { is_unknown_key: true, .. }) => {
+        Err(TokenError { needs_new_keys: true, .. }) => {
             check(&fetch(Freshness::Reload).await.map_err(|error| unavailable(provider, error))?)
         }
         checked => checked,

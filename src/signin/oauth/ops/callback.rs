@@ -142,14 +142,15 @@ fn step_up(
 
 /// Whether the person authenticated at the provider just now. An OpenID issuer was told to ask again, so its token must
 /// say when it did, and that must be during this request (OpenID Connect Core §3.1.2.1, `max_age`). The other providers
-/// may not say it; then the start of the request counts.
+/// may not say it; then the start of the request counts. A time in the future proves nothing: it would stay fresh for ever.
 fn is_fresh(tx: &Tx<'_>, provider: &Provider, request: &AuthorizationRequest, external: &ExternalIdentity) -> bool {
     let proved_at = match provider.kind {
         ProviderKind::Oidc => external.proved_at.filter(|at| *at >= request.began_at.minus(CLOCK_SKEW_MAX)),
         _ => external.proved_at.or(Some(request.began_at)),
     };
     let good_for = tx.site().config.session.step_up_after;
-    proved_at.is_some_and(|at| tx.now().since(at) < good_for + CLOCK_SKEW_MAX)
+    let latest = tx.now().plus(CLOCK_SKEW_MAX);
+    proved_at.is_some_and(|at| at <= latest && tx.now().since(at) < good_for + CLOCK_SKEW_MAX)
 }
 
 fn link_refused(

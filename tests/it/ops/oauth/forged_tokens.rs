@@ -166,6 +166,32 @@ fn o3_a_new_key_is_fetched_and_unknown_keys_cause_at_most_one_fetch_a_minute() {
 }
 
 #[test]
+fn o3_keys_that_cannot_be_read_or_did_not_sign_a_token_without_a_name_are_fetched_once_more() {
+    let mut world = ProviderTest::new();
+    world.signed_up("1", "ada@example.net", "ada-l");
+    let signed_by_a_new_key = json!({"claims": {"sub": "1"}, "header": {"kid": null}});
+
+    world.process.request(&json!({"rotate": true}));
+    world.answers(signed_by_a_new_key);
+    assert!(matches!(world.sign_in(), Ok(CallbackOutcome::SignedIn(_))), "a token without kid, by a new key");
+
+    // The cached keys expire, and what replaces them cannot be read.
+    world.test.clock.advance(hours(2));
+    world.answers(json!({"claims": {"sub": "1"}, "keys": []}));
+    assert!(world.sign_in().is_err());
+    world.later(1);
+    world.answers(json!({"claims": {"sub": "1"}}));
+    assert!(matches!(world.sign_in(), Ok(CallbackOutcome::SignedIn(_))), "the keys are good again");
+
+    let fetches = world.requests_to("/keys");
+    world.answers(json!({"claims": {"sub": "1"}, "sign": "foreign_key_without_kid"}));
+    for _ in 0..5 {
+        assert!(world.sign_in().is_err());
+    }
+    assert_eq!(world.requests_to("/keys"), fetches, "not more than once a minute");
+}
+
+#[test]
 fn o3_claims_from_the_userinfo_endpoint_must_be_about_the_same_person() {
     let mut world = ProviderTest::new();
     let userinfo = |subject: &str| json!({"sub": subject, "email": "ada@example.net", "email_verified": true});

@@ -442,6 +442,7 @@ fn a_person_without_a_password_steps_up_at_the_provider() {
     for (claims, why) in [
         (json!({"sub": "1"}), Refusal::OldProof),
         (json!({"sub": "1", "auth_time": now - 61}), Refusal::OldProof),
+        (json!({"sub": "1", "auth_time": now + 61}), Refusal::OldProof),
         (json!({"sub": "2", "auth_time": now}), Refusal::OtherIdentity),
     ] {
         world.answers(json!({"claims": claims}));
