@@ -145,7 +145,8 @@ if (presets) {
       const highest = row.findLast((level) => included.has(level.value));
       const isIncluded = row.some((level) => level.disabled);
       if (highest && !isIncluded) own.set(name, row.find((level) => level.checked));
-      const chosen = highest ?? own.get(name);
+      // After a reload, a browser may have kept what was disabled, and nothing knows what was chosen before.
+      const chosen = highest ?? own.get(name) ?? row[0];
       if (highest || isIncluded) chosen.checked = true;
       for (const level of row) level.disabled = Boolean(highest) && row.indexOf(level) <= row.indexOf(highest);
       // A level above the included one can still be chosen.
@@ -179,7 +180,14 @@ const poll = () => {
   request.responseType = "document";
   request.onloadend = () => {
     const fresh = request.response?.getElementById("exports");
-    if (fresh) document.getElementById("exports").replaceWith(document.adoptNode(fresh));
+    const old = document.getElementById("exports");
+    if (fresh && old) {
+      const made = document.adoptNode(fresh);
+      // What happened is in the first page only.
+      const note = old.querySelector("[data-flash]");
+      if (note) made.querySelector(".body").prepend(note);
+      old.replaceWith(made);
+    }
     setTimeout(poll, POLL_MS);
   };
   request.send();
@@ -215,6 +223,9 @@ document.addEventListener("submit", async (event) => {
   const button = event.submitter;
   const body = new URLSearchParams(new FormData(themes, button));
   document.documentElement.dataset.theme = button.value;
+  // The same choice on Appearance, which would save its old value otherwise.
+  const select = document.getElementById("theme");
+  if (select) select.value = button.value;
   for (const one of themes.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one === button));
   try {
     await fetch(themes.action, { method: "POST", body, redirect: "manual" });

@@ -63,12 +63,18 @@ const keepSaved = (form) => {
         last = typed;
         show(null);
         mirror(request.response);
+        if (renew(request.response) && !isOlder) last = filled();
         if (!isOlder) say("saved");
       } else if (request.status === 200) {
         button.hidden = false;
         say("not-saved", "You were signed out. Sign in, then save again.");
       } else if (request.status >= 400 && request.status < 429) {
         show(request.response);
+        if (request.status === 403) {
+          button.hidden = false;
+          say("not-saved", "Not saved. Reload the page and try again.");
+          return;
+        }
         say(form.contains(document.activeElement) && !form.querySelector("[aria-invalid]") ? "waiting" : "not-saved");
       } else {
         button.hidden = false;
@@ -109,6 +115,13 @@ const mirror = (fresh) => {
     const [here, there] = [document.querySelector(part), fresh?.querySelector(part)];
     if (here && there && !here.contains(document.activeElement)) here.replaceWith(document.adoptNode(there));
   }
+};
+
+// The cookie of the session changes once a day, and with it what the forms of the page have to send.
+const renew = (fresh) => {
+  const token = fresh?.querySelector("input[name=csrf]")?.value;
+  if (token) for (const one of document.querySelectorAll("input[name=csrf]")) one.value = token;
+  return Boolean(token);
 };
 
 for (const form of document.querySelectorAll("form[data-autosave]")) keepSaved(form);
@@ -166,7 +179,8 @@ if (file) {
   crop.className = "crop";
   crop.hidden = true;
   const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE, tabIndex: 0 });
-  canvas.setAttribute("role", "img");
+  // Screen readers leave the arrow keys to it.
+  canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-label", "Preview. Move the picture with the arrow keys or by dragging.");
   const size = Object.assign(document.createElement("input"), { type: "range", min: "1", max: "4", step: "0.05", value: "1", id: "picture-size" });
   const label = Object.assign(document.createElement("label"), { htmlFor: size.id, textContent: "Size" });
@@ -193,8 +207,12 @@ if (file) {
   file.addEventListener("change", async () => {
     crop.hidden = true;
     // The server says what is wrong with a file that is no picture.
-    picture = file.files[0] && await createImageBitmap(file.files[0]).catch(() => undefined);
-    if (!picture) return;
+    picture = undefined;
+    const chosen = file.files[0];
+    const made = chosen && await createImageBitmap(chosen).catch(() => undefined);
+    // Another file may have been chosen meanwhile.
+    if (!made || chosen !== file.files[0]) return;
+    picture = made;
     centre = { x: 0.5, y: 0.5 };
     size.value = "1";
     crop.hidden = false;

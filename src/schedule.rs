@@ -255,7 +255,10 @@ impl Schedule {
         let schedule = self.clone();
         let write = move |_, _| -> BoxFuture<'static, ()> {
             let schedule = schedule.clone();
-            Box::pin(async move { write_uses(&schedule.app, &schedule.verifier).await })
+            Box::pin(async move {
+                schedule.app.shown_once().forget_old(schedule.app.now());
+                write_uses(&schedule.app, &schedule.verifier).await;
+            })
         };
         scheduler.add(Job::new_async("0 * * * * *", write)?).await?;
         scheduler.start().await?;

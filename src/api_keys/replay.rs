@@ -51,7 +51,8 @@ pub fn reduce_scopes(tx: &mut Tx<'_>, id: ApiKeyId, detail: &str) -> Result<bool
     let Some(key) = live(tx, id)? else { return Ok(false) };
     let site = tx.site().clone();
     let rights = |scopes: &str| site.config.scopes.rights_of(scopes);
-    if detail.is_empty() || rights(&key.scopes) == rights(detail) || !rights(&key.scopes).contains(rights(detail)) {
+    // The names are compared, because a scope that the settings lack at the moment has no right that could be compared.
+    if detail.is_empty() || key.scopes == detail || !rights(&key.scopes).contains(rights(detail)) {
         return Ok(false);
     }
     store::update_scopes(tx, id, detail)?;

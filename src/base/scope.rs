@@ -49,6 +49,11 @@ impl ScopeEntry {
     pub fn is_bundle(&self) -> bool {
         self.group == BUNDLES
     }
+
+    /// Whether the admin defined it. Such scopes are independent of each other, whatever their names are.
+    pub fn is_custom(&self) -> bool {
+        self.group == SITE_GROUP
+    }
 }
 
 /// Every scope of this appliance: the built-in ones and the admin's `[[scopes]]`.

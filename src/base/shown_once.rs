@@ -13,6 +13,8 @@ use super::{Secret, SessionId, Timestamp, minutes};
 pub const SHOWN_FOR: Duration = minutes(5);
 /// Texts that are kept, the newest ones: a megabyte at most.
 const TEXTS_MAX: usize = 2_000;
+/// Texts of one session that are kept, so that nobody pushes out those of others.
+const TEXTS_OF_SESSION_MAX: usize = 20;
 
 /// The texts that can be shown at the moment.
 #[derive(Default)]
@@ -32,10 +34,20 @@ impl ShownOnce {
         // After a panic the lock still protects whole entries, so it stays usable.
         let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         texts.retain(|shown| is_kept(shown, now) && !(shown.session == session && shown.what == what));
-        if texts.len() == TEXTS_MAX {
+        let own = texts.iter().filter(|shown| shown.session == session).count();
+        if own == TEXTS_OF_SESSION_MAX
+            && let Some(oldest) = texts.iter().position(|shown| shown.session == session)
+        {
+            texts.remove(oldest);
+        } else if texts.len() == TEXTS_MAX {
             texts.pop_front();
         }
         texts.push_back(KeptText { session, what: what.to_owned(), text, since: now });
+    }
+
+    /// Forgets the texts whose time is over.
+    pub fn forget_old(&self, now: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|shown| is_kept(shown, now));
     }
 
     /// The text with this name. `None`: its time is over, or this session did not make it.
@@ -70,9 +82,17 @@ mod tests {
 
         assert_eq!([text(ada, "key:1", 0), text(ada, "key:2", 299)], [Some("c".into()), Some("b".into())]);
         assert_eq!([text(grace, "key:1", 0), text(ada, "key:3", 0), text(ada, "key:1", 300)], [const { None }; 3]);
-        for number in 0..TEXTS_MAX {
-            shown.keep(grace, &number.to_string(), Secret::new(String::new()), now);
-        }
-        assert_eq!((text(ada, "key:1", 0), text(grace, "0", 0)), (None, Some(String::new())), "the oldest go");
+        let keep = |session, number: usize| shown.keep(session, &number.to_string(), Secret::new(String::new()), now);
+        (0..=TEXTS_OF_SESSION_MAX).for_each(|number| keep(grace, number));
+        assert_eq!(
+            (text(grace, "0", 0), text(grace, "1", 0)),
+            (None, Some(String::new())),
+            "the oldest of a session go"
+        );
+        assert_eq!(text(ada, "key:1", 0), Some("c".into()), "and nobody else's");
+        (0..TEXTS_MAX).for_each(|number| keep(SessionId::new(now, &mut rng), number));
+        assert_eq!((text(ada, "key:1", 0), shown.0.lock().unwrap().len()), (None, TEXTS_MAX), "the oldest go");
+        shown.forget_old(now.plus(SHOWN_FOR));
+        assert!(shown.0.lock().unwrap().is_empty());
     }
 }

@@ -36,7 +36,7 @@ impl SiteInfo {
     /// The address of the logo, with a part of the hash of its content. `None`: there is none.
     pub fn logo_href(&self) -> Option<String> {
         let logo = self.logo.as_ref()?;
-        Some(format!("/site/logo.{}?v={}", logo.ending, version(&logo.bytes)))
+        Some(format!("/site/logo.{}?v={}", logo.ending, logo.version))
     }
 
     /// The address of the style sheet with the accent. `None`: there is none.
@@ -78,6 +78,8 @@ pub struct Logo {
     pub mime: &'static str,
     /// The ending of its name in addresses.
     pub ending: &'static str,
+    /// A part of the hash of the content, which each page names.
+    pub version: String,
 }
 
 /// The largest file of a logo in bytes: every page shows it.
@@ -99,7 +101,7 @@ impl Logo {
         } else {
             return None;
         };
-        Some(Self { bytes, mime, ending })
+        Some(Self { version: version(&bytes), bytes, mime, ending })
     }
 }
 

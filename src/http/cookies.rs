@@ -44,7 +44,8 @@ pub fn forget(name: &'static str) -> Cookie<'static> {
 pub fn take_plain_names(headers: &mut HeaderMap) {
     let renamed: Vec<String> = headers
         .get_all(header::COOKIE)
-        .filter_map(|value| value.to_str().ok())
+        // Another program on this machine may have set a cookie that is not ASCII.
+        .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| Some(format!("{PREFIX}{}", pair.trim().strip_prefix(PLAIN_PREFIX)?)))
         .collect();
@@ -53,6 +54,22 @@ pub fn take_plain_names(headers: &mut HeaderMap) {
         && !renamed.is_empty()
     {
         headers.insert(header::COOKIE, value);
+    }
+}
+
+/// Removes cookies with an encoded name, where the site is https. A sibling domain can set `%5F%5FHost-session`, because
+/// browsers look at the name as it is written. The framework decodes names, so it would count as `__Host-session`.
+pub fn drop_encoded_names(headers: &mut HeaderMap) {
+    if !headers.get_all(header::COOKIE).any(|value| value.as_bytes().contains(&b'%')) {
+        return;
+    }
+    let is_plain = |pair: &&[u8]| !pair.split(|byte| *byte == b'=').next().unwrap_or_default().contains(&b'%');
+    let kept: Vec<Vec<u8>> = headers
+        .remove(header::COOKIE)
+        .map(|value| value.as_bytes().split(|byte| *byte == b';').filter(is_plain).collect::<Vec<_>>().join(&b';'))
+        .collect();
+    for value in kept.iter().filter_map(|value| HeaderValue::from_bytes(value.trim_ascii()).ok()) {
+        headers.append(header::COOKIE, value);
     }
 }
 
@@ -95,8 +112,27 @@ mod tests {
         for sent in ["other=1; domicile-session=s=1;domicile-device=d", "__Host-session=foreign"] {
             headers.append(header::COOKIE, HeaderValue::from_static(sent));
         }
+        let foreign = "other=ü; domicile-theme=dark".as_bytes();
+        headers.append(header::COOKIE, HeaderValue::from_bytes(foreign).unwrap());
         take_plain_names(&mut headers);
-        assert_eq!(headers.get(header::COOKIE).unwrap(), "__Host-session=s=1; __Host-device=d");
+        assert_eq!(headers.get(header::COOKIE).unwrap(), "__Host-session=s=1; __Host-device=d; __Host-theme=dark");
         assert_eq!(headers.get_all(header::COOKIE).count(), 1);
+    }
+
+    #[test]
+    fn a_name_that_is_only_ours_when_it_is_decoded_is_not_ours() {
+        let kept = |sent: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.append(header::COOKIE, HeaderValue::from_static(sent));
+            drop_encoded_names(&mut headers);
+            headers.get(header::COOKIE).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(kept("__Host-session=s; a=1").as_deref(), Some("__Host-session=s; a=1"));
+        assert_eq!(
+            kept("%5F%5FHost-session=bad; __Host-session=s%20=%; a=1").as_deref(),
+            Some("__Host-session=s%20=%; a=1")
+        );
+        assert_eq!(kept("a=1; __Host%2Dsession=bad").as_deref(), Some("a=1"));
+        assert_eq!(kept("%5f%5fHost-visit=bad").unwrap_or_default(), "");
     }
 }

@@ -22,7 +22,7 @@ pub mod schema;
 mod shutdown;
 mod upload;
 
-pub use cookies::{DEVICE, SESSION, cookie, forget, give_plain_names, take_plain_names};
+pub use cookies::{DEVICE, SESSION, cookie, drop_encoded_names, forget, give_plain_names, take_plain_names};
 pub use credentials::{RepeatedCredential, bearer, sole_header, strip_scheme};
 pub use fault::{Answer, Fault};
 pub use flash::{CommonFlash, Flash, NO_MAIL, redirect_with_flash, set_flash};

@@ -177,7 +177,12 @@ impl PageContext {
     /// Explains why the session of this browser ended, if the page shows no other flash message. The reason comes from
     /// the session cookie and not from the flash cookie, so that every window shows it, not only the first.
     pub fn show_sign_out_notice(&mut self, request: &HttpRequest) {
-        self.flash = self.flash.or_else(|| request.extensions().get::<SignOutNotice>().map(|notice| notice.0));
+        // A message for a place of another page is not shown here.
+        if self.flash_at("").is_none()
+            && let Some(notice) = request.extensions().get::<SignOutNotice>()
+        {
+            (self.flash, self.flash_place) = (Some(notice.0), String::new());
+        }
     }
 
     /// The links of the sidebar; the one of this page is current.

@@ -21,8 +21,8 @@ use crate::app::App;
 use crate::base::{Problem, RateLimit, Stopwatch, WorkerCounts, days};
 use crate::config::Config;
 use crate::http::{
-    Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, give_plain_names, page, redirect,
-    set_rate_limit, take_plain_names,
+    Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, drop_encoded_names, give_plain_names, page,
+    redirect, set_rate_limit, take_plain_names,
 };
 
 /// What a page may load and do: nothing from another origin, no inline script or style (ui, section 3).
@@ -103,6 +103,8 @@ where
         let watch = Stopwatch::start();
         if self.middleware.has_plain_cookies {
             take_plain_names(request.headers_mut());
+        } else {
+            drop_encoded_names(request.headers_mut());
         }
         // Decoded as the router decodes it: both must read `%74` as `t`.
         let path = request.match_info().as_str();

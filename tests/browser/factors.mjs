@@ -18,6 +18,11 @@ const signIn = async (page, name) => {
 
 /** Adds a device with a fingerprint reader to the browser of the page. */
 const addDevice = async (page) => {
+  // The simulated device answers at once, also where a person would have to choose the passkey in the name field. So the
+  // page offers it there only when the story wants it.
+  await page.addInitScript(() => {
+    if (!localStorage.getItem("offers-passkeys")) window.PublicKeyCredential.isConditionalMediationAvailable = undefined;
+  });
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("WebAuthn.enable");
   const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
@@ -67,7 +72,7 @@ const codes = (await ada.locator("#recovery-codes").innerText()).trim().split(/\
 assert.equal(codes.length, 10);
 for (const code of codes) assert.match(code, /^([0-9a-hjkmnp-tv-z]{5}-){2}[0-9a-hjkmnp-tv-z]{5}$/);
 const [download] = await Promise.all([ada.waitForEvent("download"), ada.getByRole("link", { name: "Download .txt" }).click()]);
-assert.equal(download.suggestedFilename(), "domicile-recovery-codes.txt");
+assert.equal(download.suggestedFilename(), "recovery-codes.txt");
 const file = path.join(given.folder, "codes.txt");
 await download.saveAs(file);
 const saved = fs.readFileSync(file, "utf8");
@@ -143,6 +148,12 @@ await inspect(ada, "signin-no-passkey");
 await device.verify(true);
 await press(ada, "Use a passkey");
 await sees(ada, "Profile");
+
+// ---- The name field of the sign-in page offers passkeys.
+await ada.evaluate(() => localStorage.setItem("offers-passkeys", "yes"));
+await press(ada, "Sign out");
+await sees(ada, "Profile");
+await ada.evaluate(() => localStorage.removeItem("offers-passkeys"));
 
 // ---- Step-up by passkey: the interrupted form is submitted.
 await ada.goto(`${given.url}/settings/keys?create=1`);

@@ -79,7 +79,13 @@ pub fn reduce_scopes(
     let site = tx.site().clone();
     let table = &site.config.scopes;
     check_scopes(table, scopes)?;
-    let kept = scopes.join(" ");
+    let mut kept: Vec<&str> = Vec::with_capacity(scopes.len());
+    for name in scopes {
+        if !kept.contains(&name.as_str()) {
+            kept.push(name);
+        }
+    }
+    let kept = kept.join(" ");
     let (before, after) = (table.rights_of(&key.scopes), table.rights_of(&kept));
     if !before.contains(after) {
         return Err(ApiKeyError::ScopesGrow);

@@ -99,6 +99,8 @@ impl ScopeChoices {
                 // `models` is the same as `models:write`, which is in the table.
                 None if table.entries().iter().any(|other| is_level(other) && is_same(table, entry, other)) => {}
                 None if entry.is_bundle() => choices.bundles.push(tick()),
+                // `reports:write` of the admin does not include `reports:read`: a key can have both, or either.
+                _ if entry.is_custom() => choices.others.push(tick()),
                 None => choices.others.push(tick()),
                 Some((resource, verb)) => {
                     let row = match choices.rows.iter_mut().position(|row| row.resource == resource) {
@@ -180,13 +182,12 @@ mod tests {
                 "Metrics: None",
                 "Account: None",
                 "Billing: None",
-                "Usage: Read",
-                "Reports: None"
+                "Usage: Read"
             ]
         );
         let names = |ticks: &[Tick]| ticks.iter().map(|tick| tick.scope.clone()).collect::<Vec<_>>();
         assert_eq!(names(&choices.bundles), ["training", "read", "write", "admin"]);
-        assert_eq!(names(&choices.others), ["fly"]);
+        assert_eq!(names(&choices.others), ["reports:read", "fly"]);
         assert!(choices.bundles[1].is_chosen && choices.bundles[1].includes.contains("deployments:read"));
     }
 

@@ -1,5 +1,7 @@
 //! `[site]`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use url::Url;
@@ -38,8 +40,10 @@ impl Reader {
 
     fn logo(&mut self) -> Option<Arc<Logo>> {
         let (path, at) = self.text("site.logo_file")?;
-        let read = std::fs::read(&path);
-        let fault = match read {
+        // No more than one byte too many is read.
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(LOGO_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+        let fault = match read.map(|_| bytes) {
             Err(error) => format!("names {path}, which cannot be read: {error}"),
             Ok(bytes) if bytes.len() > LOGO_BYTES_MAX => {
                 format!("names {path}, which is larger than {} KiB. Use a smaller picture", LOGO_BYTES_MAX / 1024)

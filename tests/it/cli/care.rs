@@ -71,7 +71,7 @@ fn a_copy_of_the_keyring_that_was_not_written_is_not_recorded() {
     assert!(status(&site)["keyring"]["exported_at"].is_null());
     let private = std::fs::read_to_string(key).unwrap();
     let private = private.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap().to_owned();
-    let output = refused(&site, &["keyring", "export", "--to", &private], 1, &["never a private key"]);
+    let output = refused(&site, &["keyring", "export", "--to", &private], 1, &["This is a private key"]);
     assert!(!output.stderr.contains(&private), "a private key is not repeated: {output:?}");
     refused(&site, &["keyring", "export"], 2, &["--to"]);
     assert_eq!(site.run(&["keyring", "export", "--waive", " "]).status, 1);

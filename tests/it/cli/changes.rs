@@ -158,9 +158,10 @@ fn the_first_operators_link_works_once() {
     let shown = json(&site.run(&["account", "show", "ada-l", "--json"]).ok());
     assert_eq!(shown["operator"], true);
 
+    assert_eq!(site.browser().get(&path).status, 400, "a used link shows no form");
     let mut eve = site.browser();
     let fields = [("claim", claim), ("email", "eve@example.org"), ("username", "eve-x"), ("password", PASSWORD)];
-    assert_eq!(eve.submit(&path, "/signup", &fields).status, 400);
+    assert_eq!(eve.submit("/signup", "/signup", &fields).status, 400);
     assert_eq!(site.run(&["account", "show", "eve-x"]).status, 1);
 }
 
