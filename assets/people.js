@@ -213,6 +213,9 @@ if (file) {
     // Another file may have been chosen meanwhile.
     if (!made || chosen !== file.files[0]) return;
     picture = made;
+    // What was wrong with the file before.
+    document.getElementById("picture-fault")?.replaceChildren();
+    file.removeAttribute("aria-invalid");
     centre = { x: 0.5, y: 0.5 };
     size.value = "1";
     crop.hidden = false;
