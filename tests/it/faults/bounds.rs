@@ -190,7 +190,7 @@ fn row_19_a_crowd_of_large_bodies_stays_within_the_memory_of_the_unit() {
         "POST /v1/usage/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {service}\r\nContent-Length: 8000000\r\n\r\n"
     );
     let piece = vec![b' '; 1 << 20];
-    let answers: Vec<String> = std::thread::scope(|scope| {
+    let mut clients: Vec<Client> = std::thread::scope(|scope| {
         let senders: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
@@ -199,23 +199,41 @@ fn row_19_a_crowd_of_large_bodies_stays_within_the_memory_of_the_unit() {
                         client.0.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
                         client.send(&head);
                         let _ = client.0.write_all(&piece);
-                    }
-                    let mut first = [0; 1024];
-                    let mut read = |client: &mut Client| {
                         client.0.set_nonblocking(true).unwrap();
-                        let length = client.0.read(&mut first).unwrap_or(0);
-                        String::from_utf8_lossy(&first[..length]).into_owned()
-                    };
-                    clients.iter_mut().map(&mut read).collect::<Vec<_>>()
+                    }
+                    clients
                 })
             })
             .collect();
         senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
     });
 
-    let refused = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 503 ")).count();
-    assert!(refused > 1000, "{refused} of {} were refused", answers.len());
-    assert!(answers.iter().any(|answer| answer.to_lowercase().contains("retry-after: ")));
+    // The answer to a connection that is closed while its body arrives can be lost on the way (RFC 9112 §9.6), so a lost
+    // connection counts as refused too.
+    let (mut refused, mut told) = (0, 0);
+    let crowd = clients.len();
+    wait_for("most are refused", || {
+        clients.retain_mut(|client| {
+            let mut first = [0; 1024];
+            match client.0.read(&mut first) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return true,
+                Ok(length) if length > 0 => {
+                    let answer = String::from_utf8_lossy(&first[..length]).to_lowercase();
+                    if !answer.starts_with("http/1.1 503 ") {
+                        return false;
+                    }
+                    assert!(answer.contains("retry-after: "), "{answer}");
+                    told += 1;
+                }
+                _ => {}
+            }
+            refused += 1;
+            false
+        });
+        (refused > crowd / 2).then_some(())
+    });
+    assert!(told > 0, "{refused} of {crowd} were refused, and none was told");
+    drop(clients);
     wait_for("the server answers", || is_healthy(&site).then_some(()));
 
     // Two at once are decoded; others are asked to come back.
@@ -245,7 +263,7 @@ fn row_19_a_crowd_of_large_bodies_stays_within_the_memory_of_the_unit() {
     assert!(uploaded.contains(&303) && uploaded.iter().all(|status| [303, 503].contains(status)), "{uploaded:?}");
     let (peak, kills) = (group.peak(), group.kills());
     assert!(kills == 0 && peak < max, "{} MiB of {} MiB, {kills} kills", peak >> 20, max >> 20);
-    println!("{} MiB of {} MiB at most; {refused} of {} refused", peak >> 20, max >> 20, answers.len());
+    println!("{} MiB of {} MiB at most; {refused} of {crowd} refused", peak >> 20, max >> 20);
 }
 
 /// The picture that needs most memory: eight megapixels with four channels of 16 bits.
