@@ -34,7 +34,8 @@ pub use ops::{
 };
 pub use reserved::is_reserved;
 pub use store::{
-    STATEMENTS, count, delete_entry_links_of_all as end_entry_links, delete_open_claims as revoke_claims,
+    CODE_STATEMENTS, LINK_STATEMENTS, PASSWORD_STATEMENTS, STATEMENTS, count,
+    delete_entry_links_of_all as end_entry_links, delete_open_claims as revoke_claims,
     delete_reset_links as revoke_links, find, find_by_email, find_by_username, find_keys_locked as keys_locked_at,
     find_password as password_hash, find_password_time as password_changed_at, has_operator, list_emails as emails,
     update_password_hash as renew_password_hash, update_state as set_state,

@@ -36,7 +36,10 @@ pub use ops::{
     reset_due, second_operator_hash, start_pending_sign_in, start_reset, start_totp_setup, totp_setup,
 };
 pub use qr::svg_path;
-pub use store::{STATEMENTS, find_enrolled as enrolled, find_reset as reset_of, list_passkeys as passkeys};
+pub use store::{
+    PASSKEY_STATEMENTS, STATEMENTS, UNFINISHED_STATEMENTS, find_enrolled as enrolled, find_reset as reset_of,
+    list_passkeys as passkeys,
+};
 pub use tables::TABLES;
 pub(crate) use tables::{FACTOR_RESET, PASSKEY, RECOVERY_CODE, TOTP};
 pub use totp::{Seed, accepted_step};

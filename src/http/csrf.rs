@@ -54,7 +54,11 @@ pub fn require_cookie(request: &HttpRequest) -> Result<(), Problem> {
 /// Marks a request for a form that does not need a session, such as the one of the sign-in page. Its token may be the one of
 /// the visit: the person may have opened the form before they signed in with another window.
 #[derive(Clone, Copy)]
-pub struct OpenForm;
+pub struct OpenForm {
+    /// The form signs a person in, so it gives way to a session, unless one of these fields has a value.
+    /// `None`: it does not sign in.
+    pub gives_way_unless: Option<&'static [&'static str]>,
+}
 
 /// Refuses a form whose token does not belong to this browser.
 pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Problem> {
@@ -75,7 +79,7 @@ pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Proble
 struct OpenedBefore;
 
 /// Whether the form was opened before its person signed in with another window of this browser.
-pub fn was_opened_before_sign_in(request: &HttpRequest) -> bool {
+pub(super) fn was_opened_before_sign_in(request: &HttpRequest) -> bool {
     request.extensions().get::<OpenedBefore>().is_some()
 }
 

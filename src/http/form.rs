@@ -7,14 +7,24 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::web::{Bytes, Data};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::{Fault, csrf};
+use super::{Fault, Identity, csrf};
 use crate::app::App;
 use crate::base::{Problem, Secret};
 
 /// The maximum number of fields in a form.
 const FIELDS_MAX: usize = 500;
+
+/// The field with the path at which the person continues.
+const NEXT: &str = "next";
+
+/// The code of the problem that the middleware answers with the page of [`ContinueAt`].
+pub const ALREADY_SIGNED_IN: &str = "already_signed_in";
+
+/// Where a person continues who is signed in already: what the form named, which may be anything.
+#[derive(Clone)]
+pub struct ContinueAt(pub String);
 
 /// The fields of a form that passed the CSRF checks. A handler that changes something has this parameter, so it cannot
 /// forget the checks.
@@ -47,6 +57,19 @@ impl Form {
     pub fn is_ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()
     }
+
+    /// Refuses a form that signs in, when its person has signed in with another window since they opened it: they continue
+    /// with that session.
+    fn give_way(&self, request: &HttpRequest) -> Result<(), Problem> {
+        let unless = request.extensions().get::<csrf::OpenForm>().and_then(|open| open.gives_way_unless);
+        let signs_in = unless.is_some_and(|fields| fields.iter().all(|field| self.text(field).is_empty()));
+        let is_signed_in = request.extensions().get::<Identity>().is_some();
+        if !(signs_in && is_signed_in && csrf::was_opened_before_sign_in(request)) {
+            return Ok(());
+        }
+        request.extensions_mut().insert(ContinueAt(self.text(NEXT).to_owned()));
+        Err(Problem::new(409, ALREADY_SIGNED_IN, "You have signed in with another window. Reload this page."))
+    }
 }
 
 impl FromRequest for Form {
@@ -72,6 +95,7 @@ impl FromRequest for Form {
             let body = body.await.map_err(super::json::body_problem)?;
             let form = Self { fields: decode_owned(&body)? };
             csrf::check(&app, &request, form.text(csrf::FIELD))?;
+            form.give_way(&request)?;
             Ok(form)
         })
     }

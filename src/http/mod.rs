@@ -27,7 +27,8 @@ pub use credentials::{RepeatedCredential, bearer, sole_header, strip_scheme};
 pub use fault::{Answer, Fault};
 pub use flash::{CommonFlash, Flash, NO_MAIL, redirect_with_flash, set_flash};
 pub use form::{
-    Field, Form, decode as decode_form, decode_owned as decode_form_owned, decode_part as decode_form_part,
+    ALREADY_SIGNED_IN, ContinueAt, Field, Form, decode as decode_form, decode_owned as decode_form_owned,
+    decode_part as decode_form_part,
 };
 pub use forwarded::{UnreadableHop, client_address, forwarded_client};
 pub use identity::{

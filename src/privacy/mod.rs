@@ -18,7 +18,7 @@ pub mod pages;
 mod store;
 mod tables;
 
-pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
+pub use archive::{PART_STATEMENTS, PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
 pub use error::PrivacyError;
 pub use events::PrivacyEvent;
 pub use flashes::PrivacyFlash;

@@ -49,8 +49,8 @@ pub(super) async fn attach(
         // A file that everybody gets in the same form: caches may keep it, so it must not come with a cookie.
         ClientKind::Page if route.is_some_and(|route| route.counted_as == Some(RequestClass::Asset)) => return Ok(()),
         ClientKind::Page => {
-            if route.is_some_and(|route| matches!(route.access, Access::Public | Access::Pending)) {
-                request.extensions_mut().insert(csrf::OpenForm);
+            if let Some(route) = route.filter(|route| matches!(route.access, Access::Public | Access::Pending)) {
+                request.extensions_mut().insert(csrf::OpenForm { gives_way_unless: route.gives_way_unless });
             }
         }
         ClientKind::KeyHolder | ClientKind::Service => {

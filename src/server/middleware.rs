@@ -21,9 +21,10 @@ use crate::app::App;
 use crate::base::{Problem, RateLimit, Stopwatch, WorkerCounts, days};
 use crate::config::Config;
 use crate::http::{
-    Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, drop_encoded_names, give_plain_names, page,
-    redirect, set_rate_limit, take_plain_names,
+    ALREADY_SIGNED_IN, ContinueAt, Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf,
+    drop_encoded_names, give_plain_names, page, redirect, set_rate_limit, take_plain_names,
 };
+use crate::signin::pages::next_path;
 
 /// What a page may load and do: nothing from another origin, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -203,6 +204,10 @@ fn render_fault(
             to_page_of_form(&request).unwrap_or_else(|| pages::fault(app, &request, &problem, None))
         }
         ClientKind::Page if problem.code == SIGNED_OUT => to_sign_in(&request, app),
+        ClientKind::Page if problem.code == ALREADY_SIGNED_IN => {
+            let next = request.extensions().get::<ContinueAt>().cloned();
+            redirect(next_path(next.as_ref().map_or("", |next| &next.0)))
+        }
         ClientKind::Page if problem.code == identify::FACTOR_OWED => redirect("/settings/security"),
         ClientKind::Page => pages::fault(app, &request, &problem, is_in_the_log.then_some(request_id.as_str())),
         ClientKind::Service | ClientKind::Gateway => faults::problem_json(&problem, &request_id),

@@ -80,6 +80,9 @@ pub struct Route {
     pub client: ClientKind,
     /// Whether the body is a form of one of our pages, with the CSRF token of that page.
     pub needs_csrf_token: bool,
+    /// Its form signs a person in, so that it gives way to a session that another window of the browser has begun meanwhile,
+    /// unless one of these fields has a value. `None`: it does not sign in.
+    pub gives_way_unless: Option<&'static [&'static str]>,
     /// Whether it is open to a person who must set up a second factor first: the pages for that, and signing out.
     pub is_open_without_factor: bool,
     /// Whether a request counts as use of the session. `false` for requests that the script of a page sends by itself.
@@ -111,6 +114,7 @@ impl Route {
             access,
             client,
             needs_csrf_token: is_post && matches!(client, ClientKind::Page),
+            gives_way_unless: None,
             is_open_without_factor: false,
             touches_session: true,
             needs_visitor: matches!(client, ClientKind::Page | ClientKind::KeyHolder),
@@ -132,6 +136,18 @@ impl Route {
     /// Another site sends the form. It is bound to the browser in another way.
     pub(super) const fn form_of_another_site(mut self) -> Self {
         self.needs_csrf_token = false;
+        self
+    }
+
+    /// Its form signs a person in.
+    pub(super) const fn signs_in(mut self) -> Self {
+        self.gives_way_unless = Some(&[]);
+        self
+    }
+
+    /// Its form signs a person in; with one of these fields as somebody else than who is signed in.
+    pub(super) const fn signs_in_anew_with(mut self, fields: &'static [&'static str]) -> Self {
+        self.gives_way_unless = Some(fields);
         self
     }
 

@@ -44,26 +44,27 @@ routes! {
     GET  "/"                                          SignedIn => pages::home;
     GET  "/settings"                                  SignedIn => pages::home;
     GET  "/signup"                                    Public => signin::pages::sign_up_form;
-    POST "/signup"                                    Public => signin::pages::sign_up;
+    POST "/signup"                                    Public [signs_in_anew_with(&["invite", "claim"])]
+        => signin::pages::sign_up;
     GET  "/verify"                                    Pending => signin::pages::verify_form;
-    POST "/verify"                                    Pending => signin::pages::verify;
+    POST "/verify"                                    Pending [signs_in] => signin::pages::verify;
     POST "/verify/resend"                             Pending => signin::pages::resend;
     POST "/verify/restart"                            Pending => signin::pages::restart;
     GET  "/signin"                                    Public => signin::pages::sign_in_form;
-    POST "/signin"                                    Public => signin::pages::sign_in;
+    POST "/signin"                                    Public [signs_in] => signin::pages::sign_in;
     POST "/signin/passkey/challenge"                  Public => signin::pages::passkey_challenge;
-    POST "/signin/passkey"                            Public => signin::pages::sign_in_by_passkey;
+    POST "/signin/passkey"                            Public [signs_in] => signin::pages::sign_in_by_passkey;
     GET  "/signin/confirm"                            Public => signin::pages::confirm_form;
     POST "/signin/confirm"                            Public => signin::pages::confirm;
     GET  "/signin/factor"                             Pending => signin::pages::factor_form;
-    POST "/signin/factor"                             Pending => signin::pages::factor;
+    POST "/signin/factor"                             Pending [signs_in] => signin::pages::factor;
     POST "/signin/factor/challenge"                   Pending => signin::pages::factor_challenge;
     POST "/signin/factor/lost"                        Pending => signin::pages::lost_factor;
     GET  "/signin/factor/keep"                        Public => signin::pages::keep_factors_form;
     POST "/signin/factor/keep"                        Public => signin::pages::keep_factors;
     POST "/signout"                                   SignedIn [open_without_factor] => signin::pages::sign_out;
     GET  "/oauth/sign-up"                             Public => signin::oauth::pages::sign_up_form;
-    POST "/oauth/sign-up"                             Public => signin::oauth::pages::sign_up;
+    POST "/oauth/sign-up"                             Public [signs_in] => signin::oauth::pages::sign_up;
     GET  "/oauth/connect"                             SignedIn => signin::oauth::pages::confirm_connect;
     POST "/oauth/connect"                             Fresh [act("connect an account at another provider")]
         => signin::oauth::pages::connect;
@@ -240,6 +241,33 @@ mod tests {
         let silent = ROUTES.iter().filter(|route| route.access == Access::Fresh && route.act.is_none());
         let paths: Vec<&str> = silent.map(|route| route.path).collect();
         assert_eq!(paths, ["/step-up"], "add act(..), which the page that asks for the proof shows");
+    }
+
+    #[test]
+    fn a_form_for_visitors_gives_way_to_a_session_or_does_not_sign_in() {
+        let is_for_visitors = |route: &&Route| {
+            route.needs_csrf_token
+                && matches!(route.access, Access::Public | Access::Pending)
+                && route.gives_way_unless.is_none()
+        };
+        let paths: Vec<&str> = ROUTES.iter().filter(is_for_visitors).map(|route| route.path).collect();
+        let begin_no_session = [
+            "/verify/resend",
+            "/verify/restart",
+            "/signin/passkey/challenge",
+            "/signin/confirm",
+            "/signin/factor/challenge",
+            "/signin/factor/lost",
+            "/signin/factor/keep",
+            "/forgot",
+            // The link proves who sets the password, and the session of that person begins.
+            "/reset",
+            "/not-me",
+            "/password/strength",
+            "/revert",
+            "/theme",
+        ];
+        assert_eq!(paths, begin_no_session, "a form that signs in needs the rule `signs_in`");
     }
 
     #[test]

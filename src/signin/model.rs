@@ -59,6 +59,15 @@ pub struct PendingSignUp {
     pub account: AccountId,
 }
 
+/// A sign-up that waits for its code, with what its person proves when they sign up again in another browser.
+pub(super) struct WaitingSignUp {
+    pub account: AccountId,
+    /// Attempts with the same key are serialized.
+    pub serial_key: String,
+    /// The stored hash of its password.
+    pub password: Option<String>,
+}
+
 /// For whom a new password is typed. The password must not be built from public words about that person.
 pub enum PasswordContext {
     /// A signed-in person.

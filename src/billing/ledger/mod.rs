@@ -18,9 +18,9 @@ pub use model::{
     Account, Category, Charge, Draft, Filter, Grant, Kind, NewLot, Origin, PostedTransaction, Posting,
     STATEMENT_LINES_MAX, StatementLine,
 };
-pub use ops::{balance, charge, expire_due, grant, post, spend, statement};
+pub use ops::{balance, charge, expire_due, grant, post, spend};
 pub(super) use ops::{balance_now, charge_new, expire_due_of, is_posted};
-pub use statement::{Window, window};
+pub use statement::{Window, statement, window};
 pub use store::{STATEMENTS, find_head as head, find_id as transaction_id, update_lines_blank as blank_details};
 pub use tables::TABLES;
 pub(crate) use tables::{BOOKS, CREDIT_LOT, LEDGER_BALANCE, LEDGER_TX, STATEMENT_LINE};

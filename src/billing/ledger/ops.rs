@@ -7,12 +7,11 @@ use serde_json::json;
 use super::super::events::BillingEvent;
 use super::error::LedgerError;
 use super::model::{
-    self, Account, Charge, DETAILS_CHARS_MAX, Draft, Filter, Grant, Kind, Lot, NewLot, PostedTransaction, Posting,
-    STATEMENT_LINES_MAX, StatementLine,
+    self, Account, Charge, DETAILS_CHARS_MAX, Draft, Grant, Kind, Lot, NewLot, PostedTransaction, Posting,
 };
 use super::store::{self, Header};
 use crate::audit::{self, Event};
-use crate::base::{Actor, Credits, LedgerAccountId, LotId, Page, TransactionId, WorkspaceId};
+use crate::base::{Actor, Credits, LedgerAccountId, LotId, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
 
 /// Open lots per query. Nearly every wallet has fewer.
@@ -184,16 +183,6 @@ struct Remembered {
     balances: HashMap<WorkspaceId, Credits>,
     /// The accounts of the site itself.
     site_accounts: Vec<(Account, LedgerAccountId)>,
-}
-
-/// Lines of the statement, newest first.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn statement(view: &View<'_>, workspace: WorkspaceId, filter: &Filter) -> Result<Page<StatementLine>, db::Error> {
-    let filter = Filter { limit: filter.limit.clamp(1, STATEMENT_LINES_MAX), ..*filter };
-    let rows = store::list_lines(view, workspace, &filter)?;
-    Ok(Page::new(rows, filter.limit, |line| line.seq))
 }
 
 fn new_id(tx: &mut Tx<'_>) -> TransactionId {

@@ -2,9 +2,9 @@
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Account, Category, Draft, Filter, Kind, Lot, NewLot, Origin, PostedTransaction, StatementLine};
+use super::model::{Account, Category, Draft, Kind, Lot, NewLot, Origin, PostedTransaction};
 use super::tables::{CREDIT_LOT, LEDGER_ACCOUNT, LEDGER_POSTING, LEDGER_TX, STATEMENT_LINE};
-use crate::base::{Actor, Credits, LedgerAccountId, LotId, Timestamp, TransactionId, WorkspaceId};
+use crate::base::{Actor, Credits, LedgerAccountId, LotId, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
 const FIND_POSTED: &str = "
@@ -58,12 +58,6 @@ const LIST_DUE_OF_WORKSPACE: &str = sql!(
     where l.workspace_id = :workspace_id and l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now
     order by l.priority, coalesce(l.expires_at, 9223372036854775807), l.category desc, l.effective_at, l.tx_seq"
 );
-const LIST_LINES: &str = "
-    select s.seq, s.tx_id, s.at, s.kind, s.details, s.amount_micro, s.balance_after_micro, t.key_id
-    from statement_line s join ledger_tx t on t.id = s.tx_id
-    where s.workspace_id = :workspace_id and s.seq < :before and s.at >= :from and s.at < :to
-    order by s.seq desc
-    limit :limit";
 const LIST_HISTORY: &str = "
     select t.seq, t.workspace_id, t.sealed, p.account_id, p.amount_micro, a.workspace_id as wallet, a.code, a.low_micro,
            a.high_micro, s.seq as line_seq, s.workspace_id as line_workspace, s.kind = t.kind as is_same_kind,
@@ -120,7 +114,6 @@ pub const STATEMENTS: &[&str] = &[
     LIST_BURNING,
     LIST_DUE,
     LIST_DUE_OF_WORKSPACE,
-    LIST_LINES,
     LIST_HISTORY,
     LIST_BALANCES,
     FIND_BALANCE_ROW,
@@ -314,34 +307,6 @@ pub(super) fn list_due(view: &View<'_>, limit: u32) -> Result<Vec<Lot>, Error> {
 pub(super) fn list_due_of_workspace(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Lot>, Error> {
     let now = view.now();
     view.list(LIST_DUE_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":now": now}, read_lot)
-}
-
-/// Lines of the statement, one more than the filter's limit, so that the caller knows whether there are more.
-pub(super) fn list_lines(
-    view: &View<'_>,
-    workspace: WorkspaceId,
-    filter: &Filter,
-) -> Result<Vec<StatementLine>, Error> {
-    let params = named_params! {
-        ":workspace_id": workspace,
-        ":before": filter.before.map_or(i64::MAX, |cursor| cursor.0),
-        ":from": filter.from.map_or(i64::MIN, Timestamp::millis),
-        ":to": filter.to.map_or(i64::MAX, Timestamp::millis),
-        ":limit": filter.limit + 1,
-    };
-    view.list(LIST_LINES, params, |row| {
-        by_name!(row, LIST_LINES => seq, tx_id, at, kind, details, amount_micro, balance_after_micro, key_id);
-        Ok(StatementLine {
-            seq: seq.get()?,
-            id: tx_id.get()?,
-            at: at.get()?,
-            kind: kind.parse(Kind::parse)?,
-            details: details.get()?,
-            amount: amount_micro.get()?,
-            balance_after: balance_after_micro.get()?,
-            key: key_id.get()?,
-        })
-    })
 }
 
 /// One posting, with its transaction and the transaction's statement line.

@@ -3,7 +3,7 @@
 //! ```text
 //! rows ── JSON, CSV ── zip ── age ── file
 //! ```
-//! `store.rs` lists its parts. The data map says which database table is in which part.
+//! `store/mod.rs` lists its parts. The data map says which database table is in which part.
 
 mod activity;
 mod cells;
@@ -14,5 +14,5 @@ mod write;
 
 pub use files::file_name;
 pub(super) use files::{parse_artifact, remove, sealed_path, unfinished_path};
-pub use store::{PARTS, STATEMENTS};
+pub use store::{PART_STATEMENTS, PARTS, STATEMENTS};
 pub use write::{SealedArchive, write};

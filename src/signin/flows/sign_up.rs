@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::super::error::SigninError;
-use super::super::model::{PendingSignUp, SignInOutcome, SignUp, SignUpGate};
+use super::super::model::{PendingSignUp, SignInOutcome, SignUp, SignUpGate, WaitingSignUp};
 use super::super::ops;
 use super::new_password::{check_new_password, sign_up_words};
-use crate::accounts::{self, AccountError, AccountState, NewAccount, Username};
+use crate::accounts::{self, AccountError, NewAccount, Username};
 use crate::app::App;
 use crate::base::{AccountId, Actor, EmailAddress, Visitor};
 use crate::crypto::{Password, PasswordCheck};
 use crate::invitations::InvitationError;
-use crate::sessions::{self, LoginThrottle};
+use crate::sessions;
 
 /// Handles a sign-up. The answer for an address that has an account is the same as for a new one. `own`: an earlier sign-up
 /// of this browser, which waits for its code; this one replaces it.
@@ -141,20 +141,12 @@ async fn check(
 /// The sign-up with the same username, address and password that waits for its code: its person starts again in another
 /// browser. Its password can be guessed as often as its code.
 async fn same_sign_up(app: &Arc<App>, form: &SignUp) -> Result<Option<AccountId>, SigninError> {
-    let (username, address) = (form.username.trim().to_owned(), EmailAddress::parse(&form.email));
-    let Ok(address) = address else { return Ok(None) };
-    let found = app.read_offloaded(move |view| {
-        let Some(person) = accounts::find_by_username(view, &username)? else { return Ok(None) };
-        let is_same = accounts::primary_email(view, person.id)?.is_some_and(|own| own.folded() == address.folded());
-        if !is_same || person.state != AccountState::Pending {
-            return Ok(None);
-        }
-        LoginThrottle::for_sign_up_code(person.id).check::<SigninError>(view)?;
-        Ok::<_, SigninError>(Some((person.id, accounts::password_hash(view, person.id)?)))
-    });
-    let Some((account, stored)) = found.await? else { return Ok(None) };
-    let _permit = app.passwords().permit(LoginThrottle::for_sign_up_code(account).serial_key()).await?;
-    if app.passwords().check(&form.password, stored).await? != PasswordCheck::Wrong {
+    let Ok(address) = EmailAddress::parse(&form.email) else { return Ok(None) };
+    let username = form.username.trim().to_owned();
+    let waiting = app.read_offloaded(move |view| ops::waiting_sign_up(view, &username, &address)).await?;
+    let Some(WaitingSignUp { account, serial_key, password }) = waiting else { return Ok(None) };
+    let _permit = app.passwords().permit(&serial_key).await?;
+    if app.passwords().check(&form.password, password).await? != PasswordCheck::Wrong {
         return Ok(Some(account));
     }
     app.write(move |tx| ops::note_wrong_sign_up(tx, account)).await?;

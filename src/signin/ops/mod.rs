@@ -28,7 +28,7 @@ pub(super) use invitation::{accept_invitation, claim_operator, invited_address, 
 pub(super) use resend::resend_code;
 pub(super) use reset::{request_reset, reset};
 pub(super) use sign_in::sign_in;
-pub(super) use sign_up::{clear_name, note_wrong_sign_up, sign_up};
+pub(super) use sign_up::{clear_name, note_wrong_sign_up, sign_up, waiting_sign_up};
 pub(super) use step_up::{step_up, step_up_by_factor, step_up_by_provider, step_up_options};
 
 pub use claims::void_other_claims;

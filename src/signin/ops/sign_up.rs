@@ -2,7 +2,7 @@
 
 use super::super::error::SigninError;
 use super::super::events::SigninEvent;
-use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome};
+use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome, WaitingSignUp};
 use super::super::oauth;
 use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
@@ -10,8 +10,8 @@ use super::reset_link::reset_link_by_mail;
 use super::sign_in::start_session;
 use crate::accounts::{self, Account, AccountError, AccountState, NewAccount, Username};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor};
-use crate::db::{self, Decided, Decision, Tx};
+use crate::base::{AccountId, Actor, EmailAddress};
+use crate::db::{self, Decided, Decision, Tx, View};
 use crate::sessions::{self, LoginThrottle};
 use crate::{factors, workspaces};
 
@@ -41,6 +41,27 @@ pub(in crate::signin) fn clear_name(
 pub fn restart_sign_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
     let person = accounts::find(tx, account)?.filter(|person| person.state == AccountState::Pending);
     person.map_or(Ok(()), |person| void_sign_up(tx, actor, person.id))
+}
+
+/// The sign-up with this username and address that waits for its code. `None`: there is none.
+///
+/// # Errors
+/// [`SigninError::Throttled`] after too many wrong passwords and codes of it; [`SigninError::Db`].
+// No permission: a read, whose result is only compared with a password.
+pub(in crate::signin) fn waiting_sign_up(
+    view: &View<'_>,
+    username: &str,
+    address: &EmailAddress,
+) -> Result<Option<WaitingSignUp>, SigninError> {
+    let person = accounts::find_by_username(view, username)?.filter(|person| person.state == AccountState::Pending);
+    let Some(account) = person.map(|person| person.id) else { return Ok(None) };
+    if accounts::primary_email(view, account)?.is_none_or(|own| own.folded() != address.folded()) {
+        return Ok(None);
+    }
+    let throttle = LoginThrottle::for_sign_up_code(account);
+    throttle.check::<SigninError>(view)?;
+    let serial_key = throttle.serial_key().to_owned();
+    Ok(Some(WaitingSignUp { account, serial_key, password: accounts::password_hash(view, account)? }))
 }
 
 /// Counts a wrong password of a sign-up that waits for its code.

@@ -10,13 +10,13 @@ use super::super::flashes::SigninFlash;
 use super::super::model::FactorInput;
 use super::super::{flows, ops};
 use super::next::next_path;
-use super::{MaybeSignedIn, PENDING_SIGN_IN_COOKIE, continue_sign_in};
+use super::{PENDING_SIGN_IN_COOKIE, continue_sign_in};
 use crate::accounts::{self, LinkPurpose};
 use crate::base::{Actor, Problem, Zone};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, EnrolledFactors, FactorError};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf, csrf, forget, redirect, redirect_with_flash};
+use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf, forget, redirect, redirect_with_flash};
 
 #[derive(Template)]
 #[template(path = "signin/factor.html")]
@@ -72,16 +72,7 @@ pub async fn factor_form(app: AppData, request: HttpRequest, query: Query<Factor
 }
 
 /// `POST /signin/factor`: a code, a recovery code, or an assertion of a passkey.
-pub async fn factor(
-    app: AppData,
-    request: HttpRequest,
-    identity: MaybeSignedIn,
-    visitor: VisitorOf,
-    form: Form,
-) -> Answer {
-    if identity.0 && csrf::was_opened_before_sign_in(&request) {
-        return Ok(redirect(next_path(form.text("next"))));
-    }
+pub async fn factor(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let input = match assertion_from(&form) {
         Some(signed) => FactorInput::Passkey(signed),
         None => FactorInput::Typed(form.secret("code")),

@@ -24,7 +24,7 @@ use crate::sessions::DEVICE_LIFETIME;
 
 pub use confirm::{confirm, confirm_form};
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
-pub(in crate::signin) use next::next_path;
+pub use next::next_path;
 pub use not_me::{not_me, not_me_form};
 pub use passkey::{passkey_challenge, sign_in_by_passkey};
 pub use reset::{forgot, forgot_form, reset, reset_form};

@@ -4,13 +4,12 @@ use actix_web::HttpRequest;
 
 use super::super::error::SigninError;
 use super::super::flows;
-use super::next::next_path;
+use super::continue_sign_in;
 use super::sign_in::redisplay_sign_in;
-use super::{MaybeSignedIn, continue_sign_in};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, FactorError};
 use crate::http::page::AppData;
-use crate::http::{Answer, Form, VisitorOf, csrf, redirect};
+use crate::http::{Answer, Form, VisitorOf};
 
 /// `POST /signin/passkey/challenge`, for a script. The challenge names no account, so it reveals nothing.
 pub async fn passkey_challenge(app: AppData, _form: Form) -> Answer {
@@ -18,16 +17,7 @@ pub async fn passkey_challenge(app: AppData, _form: Form) -> Answer {
 }
 
 /// `POST /signin/passkey`.
-pub async fn sign_in_by_passkey(
-    app: AppData,
-    request: HttpRequest,
-    identity: MaybeSignedIn,
-    visitor: VisitorOf,
-    form: Form,
-) -> Answer {
-    if identity.0 && csrf::was_opened_before_sign_in(&request) {
-        return Ok(redirect(next_path(form.text("next"))));
-    }
+pub async fn sign_in_by_passkey(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let Some(signed) = assertion_from(&form) else {
         let missing = FactorError::PasskeyRefused("the form has no assertion".into());
         return redisplay_sign_in(&app, &request, &form, SigninError::from(missing));

@@ -15,7 +15,7 @@ use super::{MaybeSignedIn, continue_sign_in};
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, csrf, forget, redirect, redirect_with_flash};
+use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect, redirect_with_flash};
 use crate::{factors, sessions};
 
 #[derive(Template)]
@@ -60,17 +60,7 @@ pub async fn sign_in_form(app: AppData, request: HttpRequest, identity: MaybeSig
 }
 
 /// `POST /signin`.
-pub async fn sign_in(
-    app: AppData,
-    request: HttpRequest,
-    identity: MaybeSignedIn,
-    visitor: VisitorOf,
-    form: Form,
-) -> Answer {
-    // Another window of this browser has signed in since the form was opened.
-    if identity.0 && csrf::was_opened_before_sign_in(&request) {
-        return Ok(redirect(next_path(form.text("next"))));
-    }
+pub async fn sign_in(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let typed = SignIn {
         name: form.text("name").to_owned(),
         password: form.secret("password"),

@@ -9,15 +9,13 @@ use super::super::flashes::SigninFlash;
 use super::super::model::{SignInOutcome, SignUp, SignUpGate};
 use super::super::oauth::pages::ProviderButton;
 use super::super::{SigninError, flows, oauth, ops};
-use super::{MaybeSignedIn, VERIFICATION_COOKIE, continue_sign_in, pending};
+use super::{VERIFICATION_COOKIE, continue_sign_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, Zone};
 use crate::config::Sibling;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{
-    Answer, Form, Moment, TimeFormat, VisitorOf, csrf, forget, redirect, redirect_with_flash, set_flash,
-};
+use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf, forget, redirect, redirect_with_flash, set_flash};
 use crate::invitations::InvitationError;
 
 const HOME: &str = "/settings/profile";
@@ -126,17 +124,7 @@ pub async fn sign_up_form(app: AppData, request: HttpRequest, link: Query<SignUp
 }
 
 /// `POST /signup`.
-pub async fn sign_up(
-    app: AppData,
-    request: HttpRequest,
-    identity: MaybeSignedIn,
-    visitor: VisitorOf,
-    form: Form,
-) -> Answer {
-    let is_public = form.text("invite").is_empty() && form.text("claim").is_empty();
-    if identity.0 && is_public && csrf::was_opened_before_sign_in(&request) {
-        return Ok(redirect(HOME));
-    }
+pub async fn sign_up(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let typed = SignUp {
         email: form.text("email").to_owned(),
         username: form.text("username").to_owned(),
@@ -201,16 +189,7 @@ pub async fn verify_form(app: AppData, request: HttpRequest) -> Answer {
 }
 
 /// `POST /verify`.
-pub async fn verify(
-    app: AppData,
-    request: HttpRequest,
-    identity: MaybeSignedIn,
-    visitor: VisitorOf,
-    form: Form,
-) -> Answer {
-    if identity.0 && csrf::was_opened_before_sign_in(&request) {
-        return Ok(redirect(HOME));
-    }
+pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
     let code = form.text("code").to_owned();
     let answer = app.write_deciding(move |tx| ops::verify(tx, &Actor::Anonymous(visitor.0), account, &code)).await;

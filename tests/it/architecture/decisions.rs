@@ -34,7 +34,7 @@ const EXCEPTIONS: [(&str, &str); 5] = [
 /// What operations answer and clients send: an entry point must tell these apart.
 const ANSWERS: [&str; 6] = ["Error", "Outcome", "Refusal", "Verdict", "Decision", "Damage"];
 
-/// An entry point, with its syntax.
+/// An entry point or a flow, with its syntax.
 struct EntryPoint {
     path: String,
     /// With comments.
@@ -42,13 +42,19 @@ struct EntryPoint {
     syntax: File,
 }
 
-fn entry_points() -> Vec<EntryPoint> {
+fn is_entry_point(path: &str) -> bool {
+    let path = path.trim_end_matches(".rs");
+    path.starts_with("cli/") || path.split('/').any(|part| part == "pages" || part == "api")
+}
+
+/// Flows call operations one after the other, with slow work between them. They may tell answers apart, and no states.
+fn is_flow(path: &str) -> bool {
+    path.trim_end_matches(".rs").split('/').any(|part| part == "flows")
+}
+
+fn files_that(is_meant: fn(&str) -> bool) -> Vec<EntryPoint> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let is_entry_point = |path: &str| {
-        let path = path.trim_end_matches(".rs");
-        path.starts_with("cli/") || path.split('/').any(|part| part == "pages" || part == "api")
-    };
-    let files = sources().into_iter().map(|source| source.path).filter(|path| is_entry_point(path));
+    let files = sources().into_iter().map(|source| source.path).filter(|path| is_meant(path));
     files
         .map(|path| {
             let text = std::fs::read_to_string(root.join(&path)).unwrap();
@@ -234,10 +240,16 @@ fn enums_of(file: &File) -> Vec<String> {
     file.items.iter().filter_map(name).collect()
 }
 
+const WHY: &str = "where two places decide the same thing, they will differ, and a page offers what is refused";
+
 #[track_caller]
 fn no_decision(kind: Kind, cure: &str) {
+    none_of(decisions_of(is_entry_point, kind), WHY, cure);
+}
+
+fn decisions_of(is_meant: fn(&str) -> bool, kind: Kind) -> Vec<String> {
     let mut breaches = Vec::new();
-    let entry_points = entry_points();
+    let entry_points = files_that(is_meant);
     let own: BTreeSet<String> = entry_points.iter().flat_map(|source| enums_of(&source.syntax)).collect();
     for source in entry_points {
         let mut decisions = Decisions { own: own.clone(), ..Decisions::default() };
@@ -251,11 +263,7 @@ fn no_decision(kind: Kind, cure: &str) {
             }
         }
     }
-    none_of(
-        breaches,
-        "where two places decide the same thing, they will differ, and a page offers what is refused",
-        cure,
-    );
+    breaches
 }
 
 #[test]
@@ -264,6 +272,14 @@ fn entry_points_compare_no_states() {
         Kind::State,
         "ask a method of the model (`key.acts().can_rotate`), or write a `match` over all variants",
     );
+}
+
+#[test]
+fn flows_compare_no_states() {
+    let mut breaches = decisions_of(is_flow, Kind::State);
+    // Other enums are what a caller wants, a setting, or an answer.
+    breaches.retain(|breach| breach.contains("State::"));
+    none_of(breaches, WHY, "let an operation decide, and give what the slow work needs (`WaitingSignUp`)");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 29] = [
+pub const STORES: [(&str, &[&str]); 35] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -17,6 +17,9 @@ pub const STORES: [(&str, &[&str]); 29] = [
     ("mail", mail::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("accounts", accounts::STATEMENTS),
+    ("accounts::codes", accounts::CODE_STATEMENTS),
+    ("accounts::links", accounts::LINK_STATEMENTS),
+    ("accounts::passwords", accounts::PASSWORD_STATEMENTS),
     ("accounts::addresses", accounts::addresses::STATEMENTS),
     ("accounts::names", accounts::names::STATEMENTS),
     ("people", people::STATEMENTS),
@@ -29,12 +32,15 @@ pub const STORES: [(&str, &[&str]); 29] = [
     ("tokens", tokens::STATEMENTS),
     ("api_keys::uses", api_keys::USE_STATEMENTS),
     ("factors", factors::STATEMENTS),
+    ("factors::passkeys", factors::PASSKEY_STATEMENTS),
+    ("factors::unfinished", factors::UNFINISHED_STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),
     ("privacy", privacy::STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),
+    ("privacy::archive::parts", privacy::PART_STATEMENTS),
     ("snapshots", snapshots::STATEMENTS),
     ("maintenance", maintenance::STATEMENTS),
 ];
@@ -72,7 +78,9 @@ struct Constant {
 fn stores() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = super::super::architecture::files_under(&root.join("src"), "rs");
-    let is_store = |file: &std::path::PathBuf| file.ends_with("store.rs") || file.ends_with("db/site.rs");
+    let is_store = |file: &std::path::PathBuf| {
+        file.ends_with("store.rs") || file.parent().unwrap().ends_with("store") || file.ends_with("db/site.rs")
+    };
     let read = |file: std::path::PathBuf| {
         let text = std::fs::read_to_string(&file).unwrap();
         (file.strip_prefix(root).unwrap().display().to_string(), text)

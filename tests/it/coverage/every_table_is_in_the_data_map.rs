@@ -90,7 +90,7 @@ fn the_tags_of_columns_are_consistent() {
     }
     let selected: BTreeSet<_> = PARTS.iter().flat_map(|part| part.tables).map(|table| table.name).collect();
     for table in tables().filter(|table| table.part.is_some_and(|part| part != ACTIVITY_PART)) {
-        assert!(selected.contains(table.name), "{}: no part of src/privacy/archive/store.rs selects it", table.name);
+        assert!(selected.contains(table.name), "{}: no part of src/privacy/archive/store selects it", table.name);
     }
 }
 

@@ -1,5 +1,7 @@
 //! How people come in, with everything that goes wrong on the way: two windows, old links, typos, attacks of others.
 
+use domicile::server::{ROUTES, Route};
+
 use crate::support::{Answer, Appliance, PASSWORD};
 
 const OTHER: &str = "a quieter walk by the river";
@@ -39,6 +41,29 @@ fn an_attacked_person_confirms_a_new_browser_by_mail_and_comes_in() {
 
     let again = site.browser().get(path);
     assert_eq!((again.status, has_form(&again, "/signin/confirm")), (400, false));
+}
+
+#[test]
+fn c14_every_form_that_signs_in_gives_way_to_the_session_of_another_window() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
+    let csrf = ada.get("/signin").forms()[0].hidden("csrf").unwrap().to_owned();
+    ada.sign_in("ada-l");
+
+    let is_sign_in = |route: &&Route| route.method == "POST" && route.gives_way_unless.is_some();
+    for route in ROUTES.iter().filter(is_sign_in) {
+        for (next, target) in [("/settings/keys", "/settings/keys"), ("//evil.example", "/settings/profile")] {
+            let answer = ada.post(route.path, &[("csrf", &csrf), ("next", next)]);
+            assert_eq!((answer.status, answer.location()), (303, target), "{}: {}", route.path, answer.text());
+        }
+        for field in route.gives_way_unless.unwrap() {
+            let answer = ada.post(route.path, &[("csrf", &csrf), (field, "somebody-else")]);
+            assert!(answer.status >= 400, "{} with {field}: {}", route.path, answer.status);
+        }
+    }
+    assert_eq!(ROUTES.iter().filter(is_sign_in).count(), 6);
+    assert_eq!(ada.get("/settings/profile").status, 200, "still signed in");
 }
 
 #[test]

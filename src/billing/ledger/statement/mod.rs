@@ -1,11 +1,11 @@
-//! **For:** the statement of a wallet by time, for programs that know only days and times.
+//! **For:** the statement of a wallet: page by page, and by time for programs that know only days and times.
 //! **Words:** window (the newest lines of a range of time).
 //! **Tables:** reads `statement_line`.
 //! **Never:** writes.
-//! **Start reading:** [`window`].
+//! **Start reading:** [`statement`], then [`window`].
 
 mod ops;
 mod store;
 
-pub use ops::{Window, window};
+pub use ops::{Window, statement, window};
 pub use store::STATEMENTS;

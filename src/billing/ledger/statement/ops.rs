@@ -1,11 +1,21 @@
-//! Reads a statement in windows of time.
+//! Reads a statement page by page, or in windows of time.
 
 use std::time::Duration;
 
-use super::super::model::{STATEMENT_LINES_MAX, StatementLine};
+use super::super::model::{Filter, STATEMENT_LINES_MAX, StatementLine};
 use super::store;
-use crate::base::{Timestamp, WorkspaceId};
+use crate::base::{Page, Timestamp, WorkspaceId};
 use crate::db::{Error, View};
+
+/// Lines of the statement, newest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn statement(view: &View<'_>, workspace: WorkspaceId, filter: &Filter) -> Result<Page<StatementLine>, Error> {
+    let filter = Filter { limit: filter.limit.clamp(1, STATEMENT_LINES_MAX), ..*filter };
+    let rows = store::list_page(view, workspace, &filter)?;
+    Ok(Page::new(rows, filter.limit, |line| line.seq))
+}
 
 /// The newest lines of a range of time, without a cut inside a millisecond.
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! The parts of the archive and all their SQL.
 //!
-//! This file reads tables of other slices, which no other file may do: a copy of the personal data (GDPR Art. 15(3)) is
+//! This folder reads tables of other slices, which nothing else may do: a copy of the personal data (GDPR Art. 15(3)) is
 //! a copy of rows, and one list of parts can be compared with the data map.
+
+mod statements;
 
 use rusqlite::named_params;
 use serde_json::{Map, Value};
@@ -10,9 +12,11 @@ use super::super::tables::DATA_REQUEST;
 use super::cells;
 use crate::base::{AccountId, WorkspaceId};
 use crate::billing::{ledger, usage};
-use crate::db::{Cell, Error, Table, View, by_name, exported_columns, sql};
+use crate::db::{Cell, Error, Table, View, by_name};
 use crate::signin::oauth;
 use crate::{accounts, api_keys, factors, people, sessions, workspaces};
+
+pub use statements::STATEMENTS as PART_STATEMENTS;
 
 /// The id that selects the rows of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,205 +59,6 @@ pub struct Part {
     pub sql: &'static str,
 }
 
-const PROFILE: &str = sql!(
-    "select ",
-    exported_columns!(accounts::ACCOUNT as "a"),
-    ", ",
-    exported_columns!(people::PICTURE as "i"),
-    ", ",
-    exported_columns!(accounts::PASSWORD as "p"),
-    "
-    from account a left join password p on p.account_id = a.id left join picture i on i.account_id = a.id
-    where a.id = :subject"
-);
-const LINKS: &str = sql!(
-    "select ",
-    exported_columns!(people::PROFILE_LINK as "l"),
-    "
-    from profile_link l
-    where account_id = :subject order by platform"
-);
-// A person without preferences gets nulls: the defaults of the system are not data about them.
-const PREFERENCES: &str = sql!(
-    "select ",
-    exported_columns!(people::PREFERENCE as "p"),
-    "
-    from account a left join preference p on p.account_id = a.id
-    where a.id = :subject"
-);
-const EMAIL_CHANGES: &str = sql!(
-    "select ",
-    exported_columns!(accounts::EMAIL_CHANGE as "c"),
-    "
-    from email_change c
-    where account_id = :subject
-    order by changed_at, id"
-);
-const EMAILS: &str = sql!(
-    "select ",
-    exported_columns!(accounts::ACCOUNT_EMAIL as "e"),
-    "
-    from account_email e
-    where account_id = :subject
-    order by is_primary desc, added_at"
-);
-const SESSIONS: &str = sql!(
-    "select ",
-    exported_columns!(sessions::SESSION as "s"),
-    "
-    from session s
-    where account_id = :subject
-    order by created_at"
-);
-const IDENTITIES: &str = sql!(
-    "select ",
-    exported_columns!(oauth::IDENTITY as "i"),
-    "
-    from identity i
-    where account_id = :subject
-    order by linked_at"
-);
-const DEVICES: &str = sql!(
-    "select ",
-    exported_columns!(sessions::DEVICE as "d"),
-    "
-    from device d
-    where account_id = :subject
-    order by first_seen_at"
-);
-const AUTHENTICATOR: &str = sql!(
-    "select ",
-    exported_columns!(factors::TOTP as "t"),
-    "
-    from totp t
-    where account_id = :subject"
-);
-const PASSKEYS: &str = sql!(
-    "select ",
-    exported_columns!(factors::PASSKEY as "p"),
-    "
-    from passkey p
-    where account_id = :subject
-    order by created_at"
-);
-const RECOVERY_CODES: &str = sql!(
-    "select ",
-    exported_columns!(factors::RECOVERY_CODE as "c"),
-    "
-    from recovery_code c
-    where account_id = :subject
-    order by created_at, used_at"
-);
-const FACTOR_RESETS: &str = sql!(
-    "select ",
-    exported_columns!(factors::FACTOR_RESET as "r"),
-    "
-    from factor_reset r
-    where account_id = :subject"
-);
-const EXPORTS: &str = sql!(
-    "select ",
-    exported_columns!(DATA_REQUEST as "r"),
-    "
-    from data_request r
-    where account_id = :subject
-    order by requested_at"
-);
-const WORKSPACE: &str = sql!(
-    "select ",
-    exported_columns!(workspaces::WORKSPACE as "w"),
-    "
-    from workspace w
-    where id = :subject"
-);
-// Other members appear as every member of the workspace sees them, without further data (domain 4.1, 5).
-const MEMBERS: &str = sql!(
-    "select ",
-    exported_columns!(workspaces::MEMBERSHIP as "m"),
-    ", a.display_name",
-    "
-    from membership m join account a on a.id = m.account_id
-    where m.workspace_id = :subject
-    order by m.joined_at"
-);
-const KEYS: &str = sql!(
-    "select ",
-    exported_columns!(api_keys::API_KEY as "k"),
-    ", ",
-    exported_columns!(api_keys::API_KEY_USE as "u"),
-    "
-    from api_key k left join api_key_use u on u.key_id = k.id
-    where k.account_id = :subject
-    order by k.created_at"
-);
-// Days are stored as day numbers from 1970 and exported as times.
-const KEY_DAYS: &str = sql!(
-    "select ",
-    exported_columns!(api_keys::API_KEY_USE_DAY as "d"),
-    "
-    from api_key_use_day d join api_key k on k.id = d.key_id
-    where k.account_id = :subject
-    order by d.key_id, d.day, d.door"
-);
-const KEY_RIGHTS: &str = sql!(
-    "select ",
-    exported_columns!(api_keys::API_KEY_RIGHT_USE as "r"),
-    "
-    from api_key_right_use r join api_key k on k.id = r.key_id
-    where k.account_id = :subject
-    order by r.key_id, r.right_name"
-);
-const KEY_CALLERS: &str = sql!(
-    "select ",
-    exported_columns!(api_keys::API_KEY_CALLER as "c"),
-    "
-    from api_key_caller c join api_key k on k.id = c.key_id
-    where k.account_id = :subject
-    order by c.key_id, c.first_at"
-);
-const KEY_SPENDING: &str = sql!(
-    "select ",
-    exported_columns!(api_keys::API_KEY_SPEND as "s"),
-    "
-    from api_key_spend s
-    where s.family_id in (select family_id from api_key where account_id = :subject)
-    order by s.family_id, s.period"
-);
-const KEY_POLICY: &str = sql!(
-    "select ",
-    exported_columns!(api_keys::API_KEY_POLICY as "p"),
-    "
-    from api_key_policy p
-    where workspace_id = :subject"
-);
-const STATEMENT: &str = sql!(
-    "select ",
-    exported_columns!(ledger::STATEMENT_LINE as "l"),
-    ", ",
-    exported_columns!(ledger::LEDGER_TX as "t"),
-    "
-    from statement_line l join ledger_tx t on t.id = l.tx_id
-    where l.workspace_id = :subject
-    order by l.seq"
-);
-const LOTS: &str = sql!(
-    "select ",
-    exported_columns!(ledger::CREDIT_LOT as "l"),
-    ", ",
-    exported_columns!(ledger::LEDGER_BALANCE as "b"),
-    "
-    from credit_lot l left join ledger_balance b on b.account_id = l.account_id
-    where l.workspace_id = :subject
-    order by l.tx_seq"
-);
-const USAGE: &str = sql!(
-    "select ",
-    exported_columns!(usage::USAGE_EVENT as "u"),
-    "
-    from usage_event u
-    where workspace_id = :subject
-    order by occurred_at"
-);
 const OWN_WORKSPACES: &str = "
     select m.workspace_id, w.kind = 'personal' and w.owner_id = m.account_id as is_own
     from membership m join workspace w on w.id = m.workspace_id
@@ -268,33 +73,7 @@ impl Part {
 }
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[
-    PROFILE,
-    LINKS,
-    PREFERENCES,
-    EMAILS,
-    EMAIL_CHANGES,
-    SESSIONS,
-    IDENTITIES,
-    DEVICES,
-    AUTHENTICATOR,
-    PASSKEYS,
-    RECOVERY_CODES,
-    FACTOR_RESETS,
-    EXPORTS,
-    WORKSPACE,
-    MEMBERS,
-    KEY_POLICY,
-    KEYS,
-    KEY_DAYS,
-    KEY_RIGHTS,
-    KEY_CALLERS,
-    KEY_SPENDING,
-    STATEMENT,
-    LOTS,
-    USAGE,
-    OWN_WORKSPACES,
-];
+pub const STATEMENTS: &[&str] = &[OWN_WORKSPACES];
 
 /// All parts except the activity, which comes from the audit (see `activity.rs`).
 pub const PARTS: &[Part] = &[
@@ -305,7 +84,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&accounts::ACCOUNT, &people::PICTURE, &accounts::PASSWORD],
         others: &[],
-        sql: PROFILE,
+        sql: statements::PROFILE,
     },
     Part {
         path: "account/links",
@@ -314,7 +93,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&people::PROFILE_LINK],
         others: &[],
-        sql: LINKS,
+        sql: statements::LINKS,
     },
     Part {
         path: "account/preferences",
@@ -323,7 +102,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&people::PREFERENCE],
         others: &[],
-        sql: PREFERENCES,
+        sql: statements::PREFERENCES,
     },
     Part {
         path: "account/emails",
@@ -332,7 +111,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&accounts::ACCOUNT_EMAIL],
         others: &[],
-        sql: EMAILS,
+        sql: statements::EMAILS,
     },
     Part {
         path: "account/email-changes",
@@ -341,7 +120,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&accounts::EMAIL_CHANGE],
         others: &[],
-        sql: EMAIL_CHANGES,
+        sql: statements::EMAIL_CHANGES,
     },
     Part {
         path: "account/sessions",
@@ -350,7 +129,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&sessions::SESSION],
         others: &[],
-        sql: SESSIONS,
+        sql: statements::SESSIONS,
     },
     Part {
         path: "account/devices",
@@ -359,7 +138,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&sessions::DEVICE],
         others: &[],
-        sql: DEVICES,
+        sql: statements::DEVICES,
     },
     Part {
         path: "account/authenticator",
@@ -368,7 +147,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&factors::TOTP],
         others: &[],
-        sql: AUTHENTICATOR,
+        sql: statements::AUTHENTICATOR,
     },
     Part {
         path: "account/passkeys",
@@ -377,7 +156,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&factors::PASSKEY],
         others: &[],
-        sql: PASSKEYS,
+        sql: statements::PASSKEYS,
     },
     Part {
         path: "account/recovery_codes",
@@ -386,7 +165,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&factors::RECOVERY_CODE],
         others: &[],
-        sql: RECOVERY_CODES,
+        sql: statements::RECOVERY_CODES,
     },
     Part {
         path: "account/factor_reset",
@@ -395,7 +174,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&factors::FACTOR_RESET],
         others: &[],
-        sql: FACTOR_RESETS,
+        sql: statements::FACTOR_RESETS,
     },
     Part {
         path: "account/identities",
@@ -404,7 +183,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&oauth::IDENTITY],
         others: &[],
-        sql: IDENTITIES,
+        sql: statements::IDENTITIES,
     },
     Part {
         path: "account/exports",
@@ -413,7 +192,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&DATA_REQUEST],
         others: &[],
-        sql: EXPORTS,
+        sql: statements::EXPORTS,
     },
     Part {
         path: "workspaces/{workspace}/workspace",
@@ -422,7 +201,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::EachWorkspace,
         tables: &[&workspaces::WORKSPACE],
         others: &[],
-        sql: WORKSPACE,
+        sql: statements::WORKSPACE,
     },
     Part {
         path: "workspaces/{workspace}/members",
@@ -431,7 +210,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::EachWorkspace,
         tables: &[&workspaces::MEMBERSHIP],
         others: &[("display_name", Cell::Text)],
-        sql: MEMBERS,
+        sql: statements::MEMBERS,
     },
     Part {
         path: "workspaces/{workspace}/key_policy",
@@ -440,7 +219,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::EachWorkspace,
         tables: &[&api_keys::API_KEY_POLICY],
         others: &[],
-        sql: KEY_POLICY,
+        sql: statements::KEY_POLICY,
     },
     Part {
         path: "keys/keys",
@@ -449,7 +228,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&api_keys::API_KEY, &api_keys::API_KEY_USE],
         others: &[],
-        sql: KEYS,
+        sql: statements::KEYS,
     },
     Part {
         path: "keys/days",
@@ -458,7 +237,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&api_keys::API_KEY_USE_DAY],
         others: &[],
-        sql: KEY_DAYS,
+        sql: statements::KEY_DAYS,
     },
     Part {
         path: "keys/rights",
@@ -467,7 +246,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&api_keys::API_KEY_RIGHT_USE],
         others: &[],
-        sql: KEY_RIGHTS,
+        sql: statements::KEY_RIGHTS,
     },
     Part {
         path: "keys/callers",
@@ -476,7 +255,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&api_keys::API_KEY_CALLER],
         others: &[],
-        sql: KEY_CALLERS,
+        sql: statements::KEY_CALLERS,
     },
     Part {
         path: "keys/spending",
@@ -485,7 +264,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::Account,
         tables: &[&api_keys::API_KEY_SPEND],
         others: &[],
-        sql: KEY_SPENDING,
+        sql: statements::KEY_SPENDING,
     },
     Part {
         path: "billing/statement",
@@ -494,7 +273,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::OwnWorkspace,
         tables: &[&ledger::STATEMENT_LINE, &ledger::LEDGER_TX],
         others: &[],
-        sql: STATEMENT,
+        sql: statements::STATEMENT,
     },
     Part {
         path: "billing/lots",
@@ -503,7 +282,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::OwnWorkspace,
         tables: &[&ledger::CREDIT_LOT, &ledger::LEDGER_BALANCE],
         others: &[],
-        sql: LOTS,
+        sql: statements::LOTS,
     },
     Part {
         path: "usage/usage",
@@ -512,7 +291,7 @@ pub const PARTS: &[Part] = &[
         subject: PartSubject::OwnWorkspace,
         tables: &[&usage::USAGE_EVENT],
         others: &[],
-        sql: USAGE,
+        sql: statements::USAGE,
     },
 ];
 

@@ -1,11 +1,22 @@
-//! All SQL about accounts.
+//! All SQL about accounts: here that of the accounts themselves, their names and addresses.
+
+mod codes;
+mod links;
+mod passwords;
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Account, AccountState, Colour, Email, LinkPurpose, NewAccount, Profile};
-use super::tables::{ACCOUNT, ACCOUNT_EMAIL, EMAIL_CODE, ONE_TIME_LINK, PASSWORD, RETIRED_USERNAME};
+use super::model::{Account, AccountState, Colour, Email, NewAccount, Profile};
+use super::tables::{ACCOUNT, ACCOUNT_EMAIL, RETIRED_USERNAME};
 use crate::base::{AccountId, Cursor, EmailAddress, EmailId, Page, Timestamp};
 use crate::db::{Error, Tx, View, by_name, columns, field, insert, only, sql, values};
+
+pub use codes::STATEMENTS as CODE_STATEMENTS;
+pub(super) use codes::{end_code, find_code, insert_code, update_code_tries};
+pub use links::{STATEMENTS as LINK_STATEMENTS, delete_entry_links_of_all, delete_open_claims, delete_reset_links};
+pub(super) use links::{find_link, insert_link, update_link_used};
+pub use passwords::{STATEMENTS as PASSWORD_STATEMENTS, find_password, find_password_time, update_password_hash};
+pub(super) use passwords::{delete_password, insert_password};
 
 const INSERT: &str = insert!(ACCOUNT);
 const ROW: &str = columns!(ACCOUNT as "a", except skeleton, keys_locked_at);
@@ -40,7 +51,6 @@ const LOCK_KEYS: &str = "
 const UNLOCK_KEYS: &str = "update account set keys_locked_at = null where id = :id and keys_locked_at is not null";
 const FIND_KEYS_LOCKED: &str = "select keys_locked_at from account where id = :id";
 const DELETE: &str = "delete from account where id = :id";
-
 const INSERT_EMAIL: &str = insert!(ACCOUNT_EMAIL);
 /// The columns of [`read_email`].
 pub(super) const EMAIL: &str = columns!(ACCOUNT_EMAIL, except account_id, folded);
@@ -56,10 +66,7 @@ const FIND_VERIFIED_OWNER: &str = "
     select account_id from account_email where folded = :folded and verified_at is not null";
 const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
 const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
-// The row of the owner is the verified one, so these do not delete it.
-const DELETE_CLAIM_CODES: &str = "
-    delete from email_code where email_id in (
-      select id from account_email where folded = :folded and verified_at is null and account_id <> :owner)";
+// The row of the owner is the verified one, so this does not delete it.
 const DELETE_CLAIMS: &str = "
     delete from account_email
     where folded = :folded and verified_at is null and account_id <> :owner and is_primary = 0";
@@ -67,52 +74,7 @@ const LIST_PENDING_CLAIMS: &str = "
     select a.id from account_email e join account a on a.id = e.account_id and a.state = 'pending'
     where e.folded = :folded and e.verified_at is null and e.account_id <> :owner";
 const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
-
-const REPLACE_CODE: &str = sql!(
-    insert!(EMAIL_CODE),
-    "
-    on conflict (email_id) do update
-    set digest = :digest, tries = 0, sent_at = :now, expires_at = :expires_at,
-        sent_count = case when counted_from > :window then sent_count + 1 else 1 end,
-        counted_from = case when counted_from > :window then counted_from else :now end"
-);
-const FIND_CODE: &str = "
-    select digest, tries, sent_at, expires_at, counted_from, sent_count from email_code where email_id = :email_id";
-const END_CODE: &str = "update email_code set expires_at = :now where email_id = :email_id";
-const DELETE_OLD_CODES: &str = "
-    delete from email_code where email_id in (select email_id from email_code where sent_at <= :before limit :limit)";
-const UPDATE_CODE_TRIES: &str = "update email_code set tries = tries + 1 where email_id = :email_id";
-const DELETE_CODES: &str = "
-    delete from email_code where email_id in (select id from account_email where account_id = :account_id)";
-
-const REPLACE_PASSWORD: &str = insert!("insert or replace", PASSWORD);
-const FIND_PASSWORD: &str = "select phc from password where account_id = :account_id";
-const DELETE_PASSWORD: &str = "delete from password where account_id = :account_id";
-
-const INSERT_LINK: &str = insert!(ONE_TIME_LINK);
-const FIND_LINK: &str = "
-    select account_id, about from one_time_link
-    where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now";
-const USE_LINK: &str = "
-    update one_time_link set used_at = :now
-    where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now
-    returning account_id, about";
-const DELETE_OLD_LINKS: &str = "
-    delete from one_time_link where digest in (
-      select digest from one_time_link where expires_at <= :before limit :limit)";
-// The other links stay: a thief with the mailbox must not be able to delete them.
-const DELETE_RESET_LINKS: &str = "
-    delete from one_time_link where account_id = :account_id and purpose in ('password_reset', 'new_browser')";
-const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
-const DELETE_OPEN_CLAIMS: &str = "
-    delete from one_time_link where purpose = 'operator_claim' and used_at is null";
-const DELETE_ALL_ENTRY_LINKS: &str =
-    "delete from one_time_link where purpose in ('password_reset', 'operator_claim', 'new_browser')";
 const FIND_OPERATOR: &str = "select 1 from account where is_operator = 1 and state <> 'pending' limit 1";
-const FIND_PASSWORD_TIME: &str = "select changed_at from password where account_id = :account_id";
-const UPDATE_PASSWORD_HASH: &str = "
-    update password set phc = :renewed where account_id = :account_id and phc = :checked";
-
 const INSERT_RETIRED: &str = insert!("insert or replace", RETIRED_USERNAME);
 const DELETE_OLD_RETIRED: &str = "
     delete from retired_username where digest in (select digest from retired_username where until <= :now limit :limit)";
@@ -139,30 +101,10 @@ pub const STATEMENTS: &[&str] = &[
     FIND_VERIFIED_OWNER,
     UPDATE_VERIFIED,
     UPDATE_DISPLAY_NAME,
-    DELETE_CLAIM_CODES,
     DELETE_CLAIMS,
     LIST_PENDING_CLAIMS,
     DELETE_EMAILS,
-    REPLACE_CODE,
-    FIND_CODE,
-    UPDATE_CODE_TRIES,
-    END_CODE,
-    DELETE_OLD_CODES,
-    DELETE_CODES,
-    REPLACE_PASSWORD,
-    FIND_PASSWORD,
-    DELETE_PASSWORD,
-    INSERT_LINK,
-    FIND_LINK,
-    USE_LINK,
-    DELETE_OLD_LINKS,
-    DELETE_RESET_LINKS,
-    DELETE_LINKS,
-    DELETE_OPEN_CLAIMS,
-    DELETE_ALL_ENTRY_LINKS,
     FIND_OPERATOR,
-    FIND_PASSWORD_TIME,
-    UPDATE_PASSWORD_HASH,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
     FIND_RETIRED,
@@ -287,10 +229,9 @@ pub(super) fn update_colour(tx: &mut Tx<'_>, id: AccountId, colour: Colour) -> R
 
 /// Deletes addresses, codes, password and links of the account.
 pub(super) fn delete_belongings(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
-    for statement in [DELETE_CODES, DELETE_EMAILS, DELETE_PASSWORD, DELETE_LINKS] {
-        tx.execute(statement, named_params! {":account_id": id})?;
-    }
-    Ok(())
+    codes::delete_codes(tx, id)?;
+    tx.execute(DELETE_EMAILS, named_params! {":account_id": id})?;
+    delete_sign_in_methods(tx, id)
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
@@ -360,7 +301,7 @@ pub(super) fn update_display_name(tx: &mut Tx<'_>, account: AccountId, name: &st
 /// Deletes the codes of other accounts for the address, and their unverified rows of it unless it is their primary
 /// address.
 pub(super) fn delete_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<(), Error> {
-    tx.execute(DELETE_CLAIM_CODES, named_params! {":folded": address.folded(), ":owner": owner})?;
+    codes::delete_claim_codes(tx, owner, address)?;
     tx.execute(DELETE_CLAIMS, named_params! {":folded": address.folded(), ":owner": owner})?;
     Ok(())
 }
@@ -377,97 +318,18 @@ pub(super) fn list_pending_claims(
 
 /// Deletes the password and the one-time links of an account.
 pub(super) fn delete_sign_in_methods(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})?;
-    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
-    Ok(())
-}
-
-/// A stored code.
-pub(super) struct Code {
-    pub digest: [u8; 32],
-    pub tries: u32,
-    pub sent_at: Timestamp,
-    pub expires_at: Timestamp,
-    /// When the count of codes began; `sent_count` codes were sent since.
-    pub counted_from: Timestamp,
-    pub sent_count: u32,
-}
-
-/// Stores a code in place of any earlier one; codes since `window` are counted together.
-pub(super) fn insert_code(
-    tx: &mut Tx<'_>,
-    email: EmailId,
-    digest: &[u8; 32],
-    expires_at: Timestamp,
-    window: Timestamp,
-) -> Result<(), Error> {
-    let now = tx.now();
-    tx.execute(
-        REPLACE_CODE,
-        values!(EMAIL_CODE => {
-            email_id: email,
-            digest: digest,
-            sent_at: now,
-            expires_at: expires_at,
-            counted_from: now,
-        } and { now: now, window: window }),
-    )?;
-    Ok(())
-}
-
-pub(super) fn find_code(view: &View<'_>, email: EmailId) -> Result<Option<Code>, Error> {
-    view.find(FIND_CODE, named_params! {":email_id": email}, |row| {
-        by_name!(row, FIND_CODE => digest, tries, sent_at, expires_at, counted_from, sent_count);
-        Ok(Code {
-            digest: digest.get()?,
-            tries: tries.get()?,
-            sent_at: sent_at.get()?,
-            expires_at: expires_at.get()?,
-            counted_from: counted_from.get()?,
-            sent_count: sent_count.get()?,
-        })
-    })
-}
-
-pub(super) fn update_code_tries(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
-    tx.execute(UPDATE_CODE_TRIES, named_params! {":email_id": email})?;
-    Ok(())
-}
-
-/// Expires a code; the count of codes stays.
-pub(super) fn end_code(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
-    let now = tx.now();
-    tx.execute(END_CODE, named_params! {":email_id": email, ":now": now})?;
-    Ok(())
+    passwords::delete_password(tx, account)?;
+    links::delete_links(tx, account)
 }
 
 /// Deletes codes that were sent and links that expired until `before`, and retired names that are free again. Returns
 /// how many rows.
 pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
     let now = tx.now();
-    let codes = tx.execute(DELETE_OLD_CODES, named_params! {":before": before, ":limit": limit})?;
-    let links = tx.execute(DELETE_OLD_LINKS, named_params! {":before": before, ":limit": limit})?;
+    let codes = codes::delete_old_codes(tx, before, limit)?;
+    let links = links::delete_old_links(tx, before, limit)?;
     let names = tx.execute(DELETE_OLD_RETIRED, named_params! {":now": now, ":limit": limit})?;
     Ok(codes + links + names)
-}
-
-pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) -> Result<(), Error> {
-    let now = tx.now();
-    tx.execute(REPLACE_PASSWORD, values!(PASSWORD => { changed_at: now, account_id: account, phc: phc }))?;
-    Ok(())
-}
-
-/// Deletes the password: it no longer signs in, and a new one can be set.
-pub(super) fn delete_password(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
-    tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})
-}
-
-/// The stored password hash. `None`: no password, or no account.
-///
-/// # Errors
-/// [`Error`].
-pub fn find_password(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
-    view.find(FIND_PASSWORD, named_params! {":account_id": account}, only)
 }
 
 /// Zero: they are locked already.
@@ -489,104 +351,12 @@ pub fn find_keys_locked(view: &View<'_>, id: AccountId) -> Result<Option<Timesta
     Ok(view.find(FIND_KEYS_LOCKED, named_params! {":id": id}, only)?.flatten())
 }
 
-pub(super) fn insert_link(
-    tx: &mut Tx<'_>,
-    digest: &[u8; 32],
-    purpose: LinkPurpose,
-    account: Option<AccountId>,
-    about: Option<&str>,
-) -> Result<(), Error> {
-    let now = tx.now();
-    tx.execute(
-        INSERT_LINK,
-        values!(ONE_TIME_LINK => {
-            digest: digest,
-            purpose: purpose.as_str(),
-            account_id: account,
-            about: about,
-            created_at: now,
-            expires_at: now.plus(purpose.life()),
-        }),
-    )?;
-    Ok(())
-}
-
-/// Deletes every link that helps somebody to come in: to set the password, and to make a browser known. Links that undo something stay valid: a thief who reads the
-/// mailbox and sets a new password must not be able to remove them.
-///
-/// # Errors
-/// [`Error`].
-pub fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account}).map(drop)
-}
-
-/// Ends links of all accounts to set a password or claim the appliance: a restored database may lack their use.
-///
-/// # Errors
-/// [`Error`].
-pub fn delete_entry_links_of_all(tx: &mut Tx<'_>) -> Result<usize, Error> {
-    tx.execute(DELETE_ALL_ENTRY_LINKS, [])
-}
-
-/// Deletes every unused link to sign up as the first operator.
-///
-/// # Errors
-/// [`Error`].
-pub fn delete_open_claims(tx: &mut Tx<'_>) -> Result<(), Error> {
-    tx.execute(DELETE_OPEN_CLAIMS, []).map(drop)
-}
-
 /// Whether there is an operator with a verified address, suspended or not.
 ///
 /// # Errors
 /// [`Error`].
 pub fn has_operator(view: &View<'_>) -> Result<bool, Error> {
     Ok(view.find(FIND_OPERATOR, [], |_| Ok(()))?.is_some())
-}
-
-/// When the password was set. `None`: there is none.
-///
-/// # Errors
-/// [`Error`].
-pub fn find_password_time(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, Error> {
-    view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, only)
-}
-
-/// Replaces `checked`, the stored hash, by `renewed`, a stronger hash of the same password. When the password was
-/// changed meanwhile, nothing happens.
-///
-/// # Errors
-/// [`Error`].
-pub fn update_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, renewed: &str) -> Result<(), Error> {
-    tx.execute(UPDATE_PASSWORD_HASH, named_params! {":account_id": account, ":checked": checked, ":renewed": renewed})?;
-    Ok(())
-}
-
-/// A valid link.
-pub(super) struct Link {
-    pub account: Option<AccountId>,
-    pub about: Option<String>,
-}
-
-fn read_link(row: &Row<'_>) -> rusqlite::Result<Link> {
-    by_name!(row, FIND_LINK => account_id, about);
-    Ok(Link { account: account_id.get()?, about: about.get()? })
-}
-
-/// The link, which is not used up. `None`: it is unknown, used or expired.
-pub(super) fn find_link(view: &View<'_>, digest: &[u8; 32], purpose: LinkPurpose) -> Result<Option<Link>, Error> {
-    let now = view.now();
-    view.find(FIND_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, read_link)
-}
-
-/// Uses a link up. `None`: it is unknown, used or expired.
-pub(super) fn update_link_used(
-    tx: &mut Tx<'_>,
-    digest: &[u8; 32],
-    purpose: LinkPurpose,
-) -> Result<Option<Link>, Error> {
-    let now = tx.now();
-    tx.find(USE_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, read_link)
 }
 
 pub(super) fn insert_retired(tx: &mut Tx<'_>, digest: &[u8; 32], until: Timestamp) -> Result<(), Error> {
