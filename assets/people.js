@@ -109,9 +109,10 @@ const keepSaved = (form) => {
   });
 };
 
-// Updates other parts of the page that show saved values: the name in the sidebar and the pressed theme button.
+// Updates other parts of the page that show saved values: the name in the sidebar, the pressed theme button and the
+// colour of the initials.
 const mirror = (fresh) => {
-  for (const part of [".who", "form.theme"]) {
+  for (const part of [".who", "form.theme", ".portrait > span.face"]) {
     const [here, there] = [document.querySelector(part), fresh?.querySelector(part)];
     if (here && there && !here.contains(document.activeElement)) here.replaceWith(document.adoptNode(there));
   }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::base::{Clock, Metrics, Network, Problem, RateLimiter, Readiness, Rng, ShownOnce, Timestamp, Visitor};
+use crate::base::{
+    Clock, ConsoleUse, Metrics, Network, Problem, RateLimiter, Readiness, Rng, ShownOnce, Timestamp, Visitor,
+};
 use crate::config::{Config, HASHES_AT_ONCE};
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, StoreHooks, Tx, View};
@@ -26,6 +28,7 @@ pub struct App {
     rates: Mutex<RateLimiter<(&'static str, Network), NETWORKS_MAX>>,
     permits: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
     shown_once: ShownOnce,
+    console_use: ConsoleUse,
 }
 
 /// The name of the fault while a line of the journal is wrong.
@@ -144,6 +147,7 @@ impl App {
             rates: Mutex::default(),
             permits: Mutex::default(),
             shown_once: ShownOnce::default(),
+            console_use: ConsoleUse::default(),
         };
         check_stamp(app.store.query_inline(db::find_stamp)?, app.config())?;
         if let Some(ids) = app.store.query_inline(db::find_keys_in_use)? {
@@ -298,6 +302,11 @@ impl App {
     /// The texts that pages show once.
     pub fn shown_once(&self) -> &ShownOnce {
         &self.shown_once
+    }
+
+    /// When sessions last used the operator console.
+    pub fn console_use(&self) -> &ConsoleUse {
+        &self.console_use
     }
 
     /// Runs `work` in one write transaction and returns when it is durable on the disk.

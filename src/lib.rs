@@ -50,6 +50,7 @@ pub mod restore;
 
 pub mod maintenance;
 
+pub mod console;
 pub mod settings;
 
 pub mod schedule;

@@ -5,6 +5,7 @@
 
 mod actor;
 mod clock;
+mod console_use;
 mod digest;
 mod email_address;
 mod ids;
@@ -28,6 +29,7 @@ mod zone;
 
 pub use actor::{Actor, CredentialAdmin, Role, Visitor};
 pub use clock::{Clock, ClockStep};
+pub use console_use::{CONSOLE_IDLE, ConsoleUse};
 pub use digest::{Digest, GENESIS};
 pub use email_address::{EmailAddress, NotAnEmailAddress, ascii_domain};
 pub use ids::*;
@@ -46,7 +48,7 @@ pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
 pub use security::{SECURITY, SecurityEvent};
 pub use shown_once::{SHOWN_FOR, ShownOnce};
-pub use text::{SharedText, size_in_words, wait_in_words};
+pub use text::{SharedText, percent_encoded, size_in_words, wait_in_words};
 pub use time::{Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use typed_code::{fold_code, six_digits};
 pub use visible::{is_visible, visible_lines};

@@ -88,11 +88,24 @@ pub fn size_in_words(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
         1_000..=999_000 => format!("{} KB", bytes.div_ceil(1_000)),
-        _ => {
-            let tenths = bytes.div_ceil(100_000);
-            format!("{}.{} MB", tenths / 10, tenths % 10)
-        }
+        999_001..=999_900_000 => tenths_of(bytes, 1_000_000, "MB"),
+        999_900_001..=999_900_000_000 => tenths_of(bytes, 1_000_000_000, "GB"),
+        _ => tenths_of(bytes, 1_000_000_000_000, "TB"),
     }
+}
+
+fn tenths_of(bytes: u64, unit: u64, name: &str) -> String {
+    let tenths = bytes.div_ceil(unit / 10);
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+/// The text with everything percent-encoded that has a meaning in an address (RFC 3986 §2.3).
+pub fn percent_encoded(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(one).collect()
 }
 
 /// A wait for people, rounded up, such as `45 seconds` or `3 hours`.
@@ -118,9 +131,11 @@ mod tests {
 
     #[test]
     fn sizes_are_rounded_up() {
-        let sizes = [0, 999, 1_000, 1_001, 999_000, 999_001, 1_200_000, 1_200_001, 2_000_000_000];
-        let words = ["0 bytes", "999 bytes", "1 KB", "2 KB", "999 KB", "1.0 MB", "1.2 MB", "1.3 MB", "2000.0 MB"];
+        let sizes = [0, 999, 1_000, 1_001, 999_000, 999_001, 1_200_000, 1_200_001, 999_900_000, 2_000_000_000];
+        let words =
+            ["0 bytes", "999 bytes", "1 KB", "2 KB", "999 KB", "1.0 MB", "1.2 MB", "1.3 MB", "999.9 MB", "2.0 GB"];
         assert_eq!(sizes.map(size_in_words), words);
+        assert_eq!([999_900_001, 999_900_000_001, 1 << 53].map(size_in_words), ["1.0 GB", "1.0 TB", "9007.2 TB"]);
     }
 
     #[test]

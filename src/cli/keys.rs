@@ -120,7 +120,7 @@ fn reduce(common: &Common, key: &str, scopes: Vec<String>) -> Result<(), Failure
     let id = parse_id(key)?;
     let app = open(common)?;
     let reduced = move |tx: &mut Tx<'_>| api_keys::reduce_scopes(tx, &CredentialAdmin::operator(), id, &scopes);
-    let key = app.store().write_blocking(reduced).map_err(|error| to_failure(error, id))?;
+    let (key, _) = app.store().write_blocking(reduced).map_err(|error| to_failure(error, id))?;
     if common.json {
         out!("{}", json!({"id": key.id.to_string(), "scopes": key.scopes}))?;
     } else {

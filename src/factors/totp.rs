@@ -2,7 +2,7 @@
 
 use totp_rs::{Algorithm, Builder, Totp};
 
-use crate::base::{Rng, Secret, Timestamp, six_digits};
+use crate::base::{Rng, Secret, Timestamp, percent_encoded, six_digits};
 
 /// 160 random bits (RFC 4226 §4 R6), the output size of SHA-1.
 pub(super) const SEED_BYTES: usize = 20;
@@ -76,14 +76,6 @@ pub fn accepted_step(seed: &Seed, typed: &str, now: Timestamp, last: Option<i64>
         totp.check(&digits, time).is_some()
     };
     (present - SKEW..=present + SKEW).filter(|step| last.is_none_or(|last| *step > last)).find(is_right)
-}
-
-fn percent_encoded(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    };
-    text.bytes().map(one).collect()
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ pub struct Identity {
     pub left: SessionTimeLeft,
     /// Whether the person must have a second factor and has none yet. Then [`EntryRefused`] closes most routes.
     pub must_enrol_factor: bool,
+    /// Whether the person runs this appliance.
+    pub is_operator: bool,
     pub avatar: Avatar,
     /// `light`, `dark` or `system`. `None`: the person has not chosen one.
     pub theme: Option<String>,
@@ -120,9 +122,14 @@ pub struct RenewedCookie {
     pub keep: Option<std::time::Duration>,
 }
 
-/// What the person is about to do, as a verb with its object. For the page that asks for a proof of identity.
+/// What the person is about to do. For the page that asks for a proof of identity.
 #[derive(Clone, Copy)]
-pub struct NamedAct(pub &'static str);
+pub struct NamedAct {
+    /// A verb with its object.
+    pub act: &'static str,
+    /// Why the proof is needed, as a sentence. `None`: it has to be a recent one.
+    pub reason: Option<&'static str>,
+}
 
 /// A person in a session. A handler with this parameter is closed to anonymous visitors: they are redirected to the
 /// sign-in page.
@@ -164,6 +171,21 @@ impl FromRequest for SignedIn {
             Some(identity) => Ok(Self { identity: identity.clone(), visitor }),
             None => Err(Fault(Problem::new(401, SIGNED_OUT, "Sign in to see this page."))),
         })
+    }
+}
+
+/// An operator in a session, who has a second factor. A handler with this parameter does not exist for other persons.
+pub struct OperatorInSession(pub SignedIn);
+
+impl FromRequest for OperatorInSession {
+    type Error = Fault;
+    type Future = Ready<Result<Self, Fault>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.extensions().get::<Identity>().is_some_and(|identity| !identity.is_operator) {
+            return ready(Err(Fault(Problem::not_found())));
+        }
+        ready(SignedIn::from_request(request, payload).into_inner().map(Self))
     }
 }
 

@@ -32,8 +32,8 @@ pub use form::{
 };
 pub use forwarded::{UnreadableHop, client_address, forwarded_client};
 pub use identity::{
-    Avatar, Dismissal, EntryRefused, Identity, NamedAct, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft,
-    SignOutNotice, SignedIn, StandingNotice, StandingNotices, VisitorOf, redirect,
+    Avatar, Dismissal, EntryRefused, Identity, NamedAct, OperatorInSession, RenewedCookie, RequestId, SIGNED_OUT,
+    SessionTimeLeft, SignOutNotice, SignedIn, StandingNotice, StandingNotices, VisitorOf, redirect,
 };
 pub use moment::{Moment, TimeFormat};
 pub use rate_limit::set_rate_limit;

@@ -40,6 +40,8 @@ pub struct SidebarEntry {
     pub label: &'static str,
     /// The name of an icon in `_icons.html`.
     pub icon: &'static str,
+    /// Whether only operators see it.
+    pub is_for_operators: bool,
 }
 
 /// A heading of the sidebar and the links below it.
@@ -99,6 +101,8 @@ pub struct PageContext {
     pub back: String,
     /// `None`: the visitor is anonymous.
     pub person: Option<Person>,
+    /// Whether the person runs this appliance.
+    pub is_operator: bool,
     /// The CSRF token for the forms of this browser.
     pub csrf: String,
     /// `light`, `dark` or `system`.
@@ -154,6 +158,7 @@ impl PageContext {
             path: request.path().to_owned(),
             back: path_with_query(request),
             person,
+            is_operator: identity.is_some_and(|identity| identity.is_operator),
             csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             language,
@@ -187,7 +192,9 @@ impl PageContext {
 
     /// The links of the sidebar; the one of this page is current.
     pub fn sidebar(&self) -> Vec<SidebarGroup> {
-        self.frame.as_ref().map(|frame| sidebar_of(&frame.sidebar, &self.path)).unwrap_or_default()
+        let Some(frame) = &self.frame else { return Vec::new() };
+        let shown = frame.sidebar.iter().filter(|entry| self.is_operator || !entry.is_for_operators);
+        sidebar_of(shown.copied(), &self.path)
     }
 
     /// The three themes to choose from.
@@ -206,11 +213,11 @@ fn path_with_query(request: &HttpRequest) -> String {
 }
 
 /// The sidebar of the page at `path`: one group for each heading.
-fn sidebar_of(entries: &[SidebarEntry], path: &str) -> Vec<SidebarGroup> {
+fn sidebar_of(entries: impl Iterator<Item = SidebarEntry> + Clone, path: &str) -> Vec<SidebarGroup> {
     let mut groups: Vec<SidebarGroup> = Vec::new();
     // A page may be below another one: the longest path is the current one.
-    let current =
-        entries.iter().map(|entry| entry.path).filter(|known| is_within(path, known)).max_by_key(|known| known.len());
+    let paths = entries.clone().map(|entry| entry.path);
+    let current = paths.filter(|known| is_within(path, known)).max_by_key(|known| known.len());
     for entry in entries {
         let item = SidebarItem {
             href: entry.path,

@@ -6,6 +6,8 @@
 //!            └─ no ── a form with a proof? ── valid: new cookie, then the handler, which notices nothing
 //!                                        └─ none or wrong: the page that asks for it, with the form inside
 //! ```
+//!
+//! The operator console asks for a proof too, after a pause: also for its pages, and whatever the setting is.
 
 use std::sync::Arc;
 
@@ -26,19 +28,73 @@ use crate::signin::{flows, pages};
 /// [`Route::act`]: super::route::Route::act
 pub(super) async fn fresh(
     act: Option<&'static str>,
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
-    let identity = request.extensions().get::<Identity>().cloned();
-    // Without a person in a session the handler itself refuses the request.
-    let (Some(app), Some(identity)) = (app, identity) else { return call_handler(request, next).await };
+    let Some((app, identity)) = person_in_session(&request) else { return call_handler(request, next).await };
     if let Some(act) = act {
-        request.extensions_mut().insert(NamedAct(act));
+        request.extensions_mut().insert(NamedAct { act, reason: None });
     }
     if app.config().session.is_fresh(identity.proved_at, app.now()) {
         return call_handler(request, next).await;
     }
+    require_proof(&app, &identity, request, next).await
+}
+
+/// The middleware of a page of the operator console.
+pub(super) async fn operator(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some((app, identity)) = operator_in_session(&request) else { return call_handler(request, next).await };
+    if app.console_use().enter(identity.session, identity.proved_at, app.now()) {
+        return call_handler(request, next).await;
+    }
+    request.extensions_mut().insert(NamedAct { act: "open the operator console", reason: Some(PAUSED) });
+    let fields = [("next".to_owned(), request.path().to_owned())];
+    let page = pages::ask_for_proof(&app, request.request(), &identity, &fields, None).await;
+    Ok(request.into_response(page.unwrap_or_else(|fault| actix_web::ResponseError::error_response(&fault))))
+}
+
+/// The middleware of a change in the operator console.
+pub(super) async fn fresh_operator(
+    act: Option<&'static str>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some((app, identity)) = operator_in_session(&request) else { return call_handler(request, next).await };
+    if let Some(act) = act {
+        request.extensions_mut().insert(NamedAct { act, reason: None });
+    }
+    let is_open = app.console_use().enter(identity.session, identity.proved_at, app.now());
+    if is_open && app.config().session.is_fresh(identity.proved_at, app.now()) {
+        return call_handler(request, next).await;
+    }
+    require_proof(&app, &identity, request, next).await
+}
+
+/// Why the console asks.
+const PAUSED: &str = "The operator console asks for a confirmation when you have not used it for 15 minutes.";
+
+/// The person of the request. `None`: there is none, and the handler itself refuses the request.
+fn person_in_session(request: &ServiceRequest) -> Option<(Arc<App>, Identity)> {
+    let app = request.app_data::<Data<Arc<App>>>()?.get_ref().clone();
+    let identity = request.extensions().get::<Identity>().cloned()?;
+    Some((app, identity))
+}
+
+/// The operator of the request. `None`: the handler itself refuses the request.
+fn operator_in_session(request: &ServiceRequest) -> Option<(Arc<App>, Identity)> {
+    person_in_session(request).filter(|(_, identity)| identity.is_operator && !identity.must_enrol_factor)
+}
+
+/// Calls the handler if the form has a valid proof. Otherwise answers with the page that asks for one.
+async fn require_proof(
+    app: &Arc<App>,
+    identity: &Identity,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     if request.method() == Method::GET || request.method() == Method::HEAD {
         let response = redirect(&format!("/step-up?next={}", request.path()));
         return Ok(request.into_response(response));
@@ -48,11 +104,11 @@ pub(super) async fn fresh(
         Err(error) => return Ok(request.error_response(Fault(crate::http::json::body_problem(error)))),
     };
     request.set_payload(Payload::from(body.clone()));
-    let fields = match read_form(&app, &request, &body) {
+    let fields = match read_form(app, &request, &body) {
         Ok(fields) => fields,
         Err(fault) => return Ok(request.error_response(fault)),
     };
-    match prove(&app, &request, &identity, &fields).await {
+    match prove(app, &request, identity, &fields).await {
         None => call_handler(request, next).await,
         Some(page) => Ok(request.into_response(page)),
     }

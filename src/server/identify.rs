@@ -185,6 +185,7 @@ async fn attach_person(
         proved_at: current.proved_at,
         left: SessionTimeLeft { seconds: remaining.seconds, is_final: remaining.is_final },
         must_enrol_factor,
+        is_operator: current.is_operator,
         avatar: Avatar { picture: current.picture.clone(), colour: current.colour.clone() },
         theme: current.theme.clone(),
         language: current.language.clone(),

@@ -111,6 +111,7 @@ where
         let path = request.match_info().as_str();
         let (client, route) = self.middleware.routes.find(request.method().as_str(), path);
         let class = Route::class(client, route);
+        let is_console = client == ClientKind::Page && self.middleware.routes.is_console(path);
         let (middleware, service, page_queue) =
             (self.middleware.clone(), self.service.clone(), self.page_queue.clone());
         let counts = self.counts.clone();
@@ -128,6 +129,7 @@ where
                     Ok(()) => identify::attach(app, &request, client, route).await,
                     refused => refused,
                 };
+                let identified = identified.and_then(|()| if is_console { hide_console(&request) } else { Ok(()) });
                 if let Err(problem) = identified {
                     let mut refused = render_fault(request.error_response(Fault(problem)), client, Some(app));
                     middleware.set_headers(&mut refused, client);
@@ -140,6 +142,14 @@ where
             counts.note_duration(class, watch.elapsed());
             Ok(response)
         })
+    }
+}
+
+/// For a person who is no operator, the paths of the console do not exist, whatever the method is.
+fn hide_console(request: &ServiceRequest) -> Result<(), Problem> {
+    match request.extensions().get::<Identity>() {
+        Some(identity) if !identity.is_operator => Err(Problem::not_found()),
+        _ => Ok(()),
     }
 }
 

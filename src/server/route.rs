@@ -20,6 +20,11 @@ pub enum Access {
     /// Like [`Access::SignedIn`], but the last proof of identity must be at most `session.step_up_after` old; otherwise
     /// the person is asked for a new one.
     Fresh,
+    /// An operator in a session, with a second factor, who proved who they are or used the console in the last 15 minutes
+    /// ([`crate::base::CONSOLE_IDLE`]). For other persons there is no such path.
+    Operator,
+    /// Like [`Access::Operator`], and the last proof must be recent, as for [`Access::Fresh`].
+    FreshOperator,
     /// The holder of an API key with one of these scopes. Without a valid key the answer is 401, without the scope 403.
     /// If there are several scopes, the handler requires the one for the resource type that the request names.
     KeyHolder(&'static [&'static str]),
@@ -29,6 +34,18 @@ pub enum Access {
     Gateway,
     /// Anyone, but only in a demonstration.
     Demo,
+}
+
+impl Access {
+    /// Whether it is a page or a form of the operator console.
+    pub const fn is_console(self) -> bool {
+        matches!(self, Self::Operator | Self::FreshOperator)
+    }
+
+    /// Whether a change needs a recent proof of identity.
+    pub const fn is_fresh(self) -> bool {
+        matches!(self, Self::Fresh | Self::FreshOperator)
+    }
 }
 
 /// Who asks for a path: decides the format of a fault and what has to be known about the sender.
@@ -167,7 +184,8 @@ impl Route {
     }
 
     pub(super) const fn sidebar(mut self, group: &'static str, label: &'static str, icon: &'static str) -> Self {
-        self.sidebar = Some(SidebarEntry { path: self.path, group, label, icon });
+        let is_for_operators = self.access.is_console();
+        self.sidebar = Some(SidebarEntry { path: self.path, group, label, icon, is_for_operators });
         self
     }
 

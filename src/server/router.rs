@@ -12,7 +12,7 @@ use actix_web::{Handler, Responder, Route as ActixRoute};
 use futures_util::FutureExt;
 use futures_util::future::{CatchUnwind, Map};
 
-use super::fresh::fresh;
+use super::fresh::{fresh, fresh_operator, operator};
 use super::route::{Access, BODY_MAX, ClientKind, Route};
 use crate::base::Problem;
 use crate::http::Fault;
@@ -70,6 +70,9 @@ impl Table {
             Access::Fresh => {
                 handled.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| fresh(act, request, next)))
             }
+            Access::Operator => handled.wrap(from_fn(operator)),
+            Access::FreshOperator => handled
+                .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| fresh_operator(act, request, next))),
             _ => handled,
         };
         match self.resources.iter_mut().find(|known| known.path == route.path) {
@@ -149,6 +152,11 @@ impl RouteIndex {
             return found;
         }
         self.patterns.iter().find(|(pattern, _)| pattern.is_match(path)).map_or(&[], |(_, found)| found)
+    }
+
+    /// Whether the path belongs to the operator console, whatever the method of the request is.
+    pub(super) fn is_console(&self, path: &str) -> bool {
+        self.at(path).iter().any(|route| route.access.is_console())
     }
 
     /// Who asks for this path, and the record of the request. `None`: no route answers it.

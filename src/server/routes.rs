@@ -10,7 +10,7 @@ use super::{health, manual, openapi, pages, site_files};
 use crate::base::RequestClass;
 use crate::http::assets;
 use crate::{
-    activity, api_keys, billing, people, privacy, resources, services, settings, signin, tokens, verification,
+    activity, api_keys, billing, console, people, privacy, resources, services, settings, signin, tokens, verification,
 };
 
 /// The largest batch of usage events in bytes: ample for 10,000 events.
@@ -18,6 +18,8 @@ const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The headings of the sidebar. The entries below them are in the order of this table.
 const YOU: &str = "You";
 const ACCOUNT: &str = "Account";
+/// Only operators see this one.
+const OPERATOR: &str = "Operator";
 
 macro_rules! routes {
     ($($method:ident $path:literal $access:ident $(($($scope:literal)+))?
@@ -186,6 +188,10 @@ routes! {
     POST "/settings/privacy/delete"                   SignedIn => privacy::pages::delete;
     GET  "/activity"                                  SignedIn [sidebar(ACCOUNT, "Activity", "activity")]
         => activity::pages::activity;
+    GET  "/admin"                                     Operator [sidebar(OPERATOR, "Overview", "gauge")]
+        => console::pages::overview;
+    GET  "/admin/services"                            Operator [sidebar(OPERATOR, "Services", "plug")]
+        => console::pages::services;
     GET  "/help"                                      Public [does_not_touch_session] => manual::index;
     GET  "/help/{name}"                               Public [does_not_touch_session] => manual::named;
     GET  "/demo/mail"                                 Demo => pages::demo_mail;
@@ -238,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_change_that_needs_a_proof_says_what_it_is() {
-        let silent = ROUTES.iter().filter(|route| route.access == Access::Fresh && route.act.is_none());
+        let silent = ROUTES.iter().filter(|route| route.access.is_fresh() && route.act.is_none());
         let paths: Vec<&str> = silent.map(|route| route.path).collect();
         assert_eq!(paths, ["/step-up"], "add act(..), which the page that asks for the proof shows");
     }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
+import { overflow, overlaps, smallFields } from "./checks.mjs";
 
 const tools = path.join(import.meta.dirname, "../tools/node_modules");
 const require = createRequire(path.join(tools, "here.js"));
@@ -127,55 +128,13 @@ const violationsOf = async (page) => {
   });
 };
 
-// What reaches over the right edge of the window and cannot be scrolled to in a part of its own. A card cuts off what
-// is too wide for it, so it is not enough to ask whether the page itself can be scrolled.
-const overflowOf = (page) =>
-  page.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    const scrolls = (it) => it && (["auto", "scroll"].includes(getComputedStyle(it).overflowX) || scrolls(it.parentElement));
-    const wide = [...document.querySelectorAll("body *")]
-      .filter((it) => it.getBoundingClientRect().right > width + 1 && !scrolls(it.parentElement))
-      // What only a screen reader says is cut to one pixel on purpose, with all that is in it.
-      .filter((it) => !it.closest(".visually-hidden"));
-    if (document.documentElement.scrollWidth > width) wide.push(document.body);
-    return wide.map((it) => it.outerHTML.slice(0, 160));
-  });
-
-// Fields whose text is so small that a phone zooms into them.
-const smallFieldsOf = (page) =>
-  page.evaluate(() => [...document.querySelectorAll("input, select, textarea")]
-    .filter((it) => it.checkVisibility() && !it.matches(".visually-hidden") && !["checkbox", "radio", "file", "hidden", "range"].includes(it.type))
-    .filter((it) => parseFloat(getComputedStyle(it).fontSize) < 16)
-    .map((it) => it.outerHTML.slice(0, 160)));
-
-// Pairs of texts and controls that lie on each other.
-const overlapsOf = (page) =>
-  page.evaluate(() => {
-    const all = [...document.querySelectorAll("a, button, input, select, textarea, summary, h1, h2, h3, strong, .tag, .label, dt, dd > code, .who")]
-      .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, dialog, .skip, .password"))
-      .flatMap((it) => [...it.getClientRects()].map((box) => ({ it, box })).filter(({ box }) => box.width > 2 && box.height > 2));
-    const scrolls = (it) => it && (it.matches(".scroll, .sidebar nav, pre") || scrolls(it.parentElement));
-    const found = [];
-    for (const [at, one] of all.entries()) {
-      for (const other of all.slice(at + 1)) {
-        if (one.it === other.it || one.it.contains(other.it) || other.it.contains(one.it)) continue;
-        const wide = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left);
-        const high = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top);
-        if (wide > 2 && high > 4 && !scrolls(one.it) && !scrolls(other.it)) {
-          found.push(`${one.it.outerHTML.slice(0, 90)} and ${other.it.outerHTML.slice(0, 90)}`);
-        }
-      }
-    }
-    return found;
-  });
-
 // The narrowest phone: nothing is cut off or on something else, and fields are large enough.
 const inspectSmallPhone = async (page, name) => {
   await page.setViewportSize(SMALL_PHONE);
   const where = `${name}, 320 px`;
-  complaints.push(...(await overflowOf(page)).map((element) => `${where}: wider than the window: ${element}`));
-  complaints.push(...(await overlapsOf(page)).map((pair) => `${where}: on each other: ${pair}`));
-  complaints.push(...(await smallFieldsOf(page)).map((field) => `${where}: text below 16 px: ${field}`));
+  complaints.push(...(await page.evaluate(overflow)).map((element) => `${where}: wider than the window: ${element}`));
+  complaints.push(...(await page.evaluate(overlaps)).map((pair) => `${where}: on each other: ${pair}`));
+  complaints.push(...(await page.evaluate(smallFields)).map((field) => `${where}: text below 16 px: ${field}`));
   if (given.shots) await page.screenshot({ path: path.join(given.shots, `${name}.small.png`), fullPage: true });
 };
 
@@ -187,7 +146,7 @@ export const inspect = async (page, name) => {
     await page.setViewportSize(look.size);
     const where = `${name}, ${look.name}`;
     complaints.push(...(await violationsOf(page)).map((violation) => `${where}: axe-core found ${violation}`));
-    complaints.push(...(await overflowOf(page)).map((element) => `${where}: wider than the window: ${element}`));
+    complaints.push(...(await page.evaluate(overflow)).map((element) => `${where}: wider than the window: ${element}`));
     if (given.shots) {
       await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ path: path.join(given.shots, `${name}.${look.name}.png`), fullPage: true });

@@ -72,11 +72,12 @@ const codes = (await ada.locator("#recovery-codes").innerText()).trim().split(/\
 assert.equal(codes.length, 10);
 for (const code of codes) assert.match(code, /^([0-9a-hjkmnp-tv-z]{5}-){2}[0-9a-hjkmnp-tv-z]{5}$/);
 const [download] = await Promise.all([ada.waitForEvent("download"), ada.getByRole("link", { name: "Download .txt" }).click()]);
-assert.equal(download.suggestedFilename(), "recovery-codes.txt");
+assert.equal(download.suggestedFilename(), "Domicile recovery codes.txt");
 const file = path.join(given.folder, "codes.txt");
 await download.saveAs(file);
 const saved = fs.readFileSync(file, "utf8");
 for (const code of codes) assert.ok(saved.includes(code), saved);
+assert.match(saved, /^Recovery codes of Domicile \(/);
 // The printed page shows only the codes and a title.
 await ada.emulateMedia({ media: "print" });
 assert.ok(await ada.locator("#recovery-codes").isVisible());

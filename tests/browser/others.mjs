@@ -1,64 +1,11 @@
 // The core of the site in Firefox and WebKit: sign up, change the profile, create a key, export, sign out and in. The
 // demonstration is http, so this also shows that a browser keeps its cookies there.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import path from "node:path";
-import { createRequire } from "node:module";
+import { start, until } from "./drivers.mjs";
 
-const require = createRequire(path.join(import.meta.dirname, "../tools/node_modules/here.js"));
 const given = JSON.parse(process.argv[2]);
 const PASSWORD = "a walk by the river";
-const PATIENCE = 60_000;
-const pause = () => new Promise((resolve) => { setTimeout(resolve, 50); });
-
-const until = async (what, look) => {
-  const end = Date.now() + PATIENCE;
-  for (;;) {
-    // A page that is being replaced cannot be asked.
-    const found = await look().catch(() => null);
-    if (found) return found;
-    assert.ok(Date.now() < end, `waited ${PATIENCE / 1000} s in vain for ${what}`);
-    await pause();
-  }
-};
-
-// Firefox over WebDriver BiDi.
-const firefox = async () => {
-  const puppeteer = require("puppeteer-core");
-  const browser = await puppeteer.launch({ browser: "firefox", executablePath: given.firefox, headless: true });
-  const page = await browser.newPage();
-  return {
-    goto: (url) => page.goto(url),
-    run: (code) => page.evaluate(code),
-    close: () => browser.close(),
-  };
-};
-
-// WebKit over WebDriver: MiniBrowser in a window that nobody sees.
-const webkit = async () => {
-  const port = given.port;
-  const driver = spawn("xvfb-run", ["-a", given.driver, `--port=${port}`], { stdio: "ignore", detached: true });
-  // Whatever happens, neither the driver nor its screen stay.
-  process.on("exit", () => { process.kill(-driver.pid); });
-  const call = async (method, at, body) => {
-    const answer = await fetch(`http://127.0.0.1:${port}${at}`, { method, body: body && JSON.stringify(body) });
-    const { value } = await answer.json();
-    assert.ok(answer.ok, JSON.stringify(value));
-    return value;
-  };
-  await until("the driver of WebKit", () => call("GET", "/status"));
-  const options = { binary: given.minibrowser, args: ["--automation"] };
-  const capabilities = { alwaysMatch: { "webkitgtk:browserOptions": options } };
-  const { sessionId } = await call("POST", "/session", { capabilities });
-  const at = (path) => `/session/${sessionId}${path}`;
-  return {
-    goto: (url) => call("POST", at("/url"), { url }),
-    run: (code) => call("POST", at("/execute/sync"), { script: `return (${code})`, args: [] }),
-    close: () => call("DELETE", at("")),
-  };
-};
-
-const { goto, run, close } = given.firefox ? await firefox() : await webkit();
+const { goto, run, close } = await start(given);
 const text = JSON.stringify;
 const at = (path) => goto(given.url + path);
 const sees = (title) =>

@@ -138,8 +138,9 @@ const tabTo = async (label) => {
 await at("/settings/profile");
 const picture = card(page, "Picture");
 await picture.getByLabel("Plum").check();
-await press(page, "Save colour");
-await page.getByRole("status").filter({ hasText: "Saved." }).waitFor();
+await picture.getByRole("status").filter({ hasText: /^Saved$/ }).waitFor();
+assert.match(await picture.locator(".face").getAttribute("class"), /plum/, "the initials have the new colour at once");
+assert.match(await page.locator(".who .initial").getAttribute("class"), /plum/);
 await inspect(page, "people-colour");
 const upload = (name, mimeType, buffer) =>
   picture.getByLabel("Choose a picture").setInputFiles({ name, mimeType, buffer });

@@ -106,7 +106,7 @@ const LAYERS: &[&[&str]] = &[
     &["snapshots", "activity", "clock"],
     &["restore"],
     &["maintenance"],
-    &["settings"],
+    &["settings", "console"],
     &["schedule"],
     &["server"],
     &["cli"],

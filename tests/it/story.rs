@@ -4,11 +4,15 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use domicile::base::Clock;
+use domicile::server::{Access, ClientKind, ROUTES};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::coverage::forms::WITHOUT_PAGE;
+use crate::coverage::seeded::Seeded;
 use crate::http::oauth::EmulatedProviders;
-use crate::support::{Appliance, HelperProcess, finish, free_port, tool, tool_script};
+use crate::support::{Appliance, HelperProcess, PASSWORD, finish, free_port, tool, tool_script};
 
 /// Runs a script of `tests/browser` in Chromium. The script itself reports what is wrong.
 fn run_script(name: &str, mut input: Value) {
@@ -85,21 +89,90 @@ fn in_another_browser(more: Value) {
     run_script("others.mjs", input);
 }
 
-#[test]
-#[ignore = "deep: starts Firefox"]
-fn the_core_works_in_firefox() {
-    in_another_browser(json!({ "firefox": tool("firefox-esr") }));
+fn firefox() -> Value {
+    json!({ "firefox": tool("firefox-esr") })
 }
 
-#[test]
-#[ignore = "deep: starts WebKit"]
-fn the_core_works_in_webkit() {
+fn webkit() -> Value {
     tool("xvfb-run");
     let folders = std::fs::read_dir("/usr/lib/x86_64-linux-gnu").unwrap().map(|entry| entry.unwrap().path());
     let browsers = folders.filter(|path| path.to_string_lossy().contains("/webkit2gtk-4."));
     let browser = browsers.map(|folder| folder.join("MiniBrowser")).find(|file| file.exists());
     let browser = browser.expect("MiniBrowser is missing. Run: ./dev tools");
-    in_another_browser(json!({ "driver": tool("WebKitWebDriver"), "minibrowser": browser, "port": free_port() }));
+    json!({ "driver": tool("WebKitWebDriver"), "minibrowser": browser, "port": free_port() })
+}
+
+#[test]
+#[ignore = "deep: starts Firefox"]
+fn the_core_works_in_firefox() {
+    in_another_browser(firefox());
+}
+
+#[test]
+#[ignore = "deep: starts WebKit"]
+fn the_core_works_in_webkit() {
+    in_another_browser(webkit());
+}
+
+/// Opens every page of the table of routes, each as a person who may see it, at four widths and in both themes.
+fn walk(name: &str, mut more: Value) {
+    let mut world = Seeded::new();
+    world.ada.submit("/settings/security", "/settings/security/totp/new", &[]);
+    world.grace.set_up_app(Clock::system().now().unix_seconds());
+    let visitor = world.site.browser();
+    let mut verifying = world.site.browser();
+    let fields = [("email", "new@example.org"), ("username", "new-person"), ("password", PASSWORD)];
+    assert_eq!(verifying.submit("/signup", "/signup", &fields).location(), "/verify");
+    let mut pending = world.site.browser();
+    assert!(pending.sign_in("ada-l").location().starts_with("/signin/factor"));
+
+    let is_without_page = |path: &str| WITHOUT_PAGE.iter().any(|(known, _)| *known == path);
+    let pages = ROUTES.iter().filter(|route| route.method == "GET" && route.client == ClientKind::Page);
+    let mut pages: Vec<_> = pages.filter(|route| !is_without_page(route.path)).collect();
+    // A proof is good for ten minutes, so what needs one is first.
+    pages.sort_by_key(|route| (!route.access.is_fresh(), !route.access.is_console()));
+    let mut visits: Vec<Value> = Vec::new();
+    for route in pages {
+        let path = match route.path {
+            "/help/{name}" => "/help/gateways".to_owned(),
+            path if path.contains("{id}") => path.replace("{id}", world.id_for(path)),
+            path => path.to_owned(),
+        };
+        let (who, browser) = match (route.access, route.path) {
+            (Access::Operator | Access::FreshOperator, _) => ("an operator", &world.olga),
+            (Access::Pending, "/verify") => ("a new person", &verifying),
+            (Access::Pending, _) => ("a person with a second factor", &pending),
+            (Access::SignedIn | Access::Fresh, "/settings/security/totp/remove") => ("another person", &world.grace),
+            (Access::SignedIn | Access::Fresh, _) => ("a person", &world.ada),
+            _ => ("a visitor", &visitor),
+        };
+        match visits.iter_mut().find(|visit| visit["who"] == who) {
+            Some(visit) => visit["paths"].as_array_mut().unwrap().push(json!(path)),
+            None => visits.push(json!({ "who": who, "cookies": browser.cookies, "paths": [path] })),
+        }
+    }
+    assert!(visits.len() == 6, "{visits:#?}");
+    let mut input = json!({ "url": world.site.url(), "name": name, "visits": visits });
+    input.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
+    run_script("walk.mjs", input);
+}
+
+#[test]
+#[ignore = "deep: visits every page"]
+fn every_page_is_readable_in_chromium() {
+    walk("chromium", json!({ "chromium": tool("chromium-headless-shell") }));
+}
+
+#[test]
+#[ignore = "deep: visits every page in Firefox"]
+fn every_page_is_readable_in_firefox() {
+    walk("firefox", firefox());
+}
+
+#[test]
+#[ignore = "deep: visits every page in WebKit"]
+fn every_page_is_readable_in_webkit() {
+    walk("webkit", webkit());
 }
 
 #[test]

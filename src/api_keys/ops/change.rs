@@ -61,6 +61,7 @@ pub fn change(
 }
 
 /// Takes scopes away from a key: `scopes` are the ones that it keeps. Programs lose the others with their next request.
+/// Returns the key, and whether it lost any.
 ///
 /// # Errors
 /// [`ApiKeyError::NotFound`], [`ApiKeyError::AlreadyEnded`] as [`change`]; [`ApiKeyError::NoScope`],
@@ -70,7 +71,7 @@ pub fn reduce_scopes(
     admin: &CredentialAdmin,
     id: ApiKeyId,
     scopes: &[String],
-) -> Result<ApiKey, ApiKeyError> {
+) -> Result<(ApiKey, bool), ApiKeyError> {
     let key = find(tx, admin, id)?;
     require_owner(tx, admin, key.account, key.workspace)?;
     if key.state.is_over() {
@@ -91,12 +92,12 @@ pub fn reduce_scopes(
         return Err(ApiKeyError::ScopesGrow);
     }
     if before == after {
-        return Ok(key);
+        return Ok((key, false));
     }
     store::update_scopes(tx, id, &kept)?;
     let event = event_about(ApiKeyEvent::ScopesReduced, &key).data(json!({"before": key.scopes, "after": kept}));
     audit::record(tx, admin, event.detail(&kept))?;
-    find(tx, admin, id)
+    Ok((find(tx, admin, id)?, true))
 }
 
 /// The limits before and after, for the audit. Networks can be personal data, so the public part has only their number.

@@ -198,7 +198,10 @@ pub async fn reduce(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
     let chosen = ScopeChoices::chosen(&app.config().scopes, &form);
     let kept = chosen.clone();
     match app.write(move |tx| ops::reduce_scopes(tx, &admin, id, &kept)).await {
-        Ok(_) => Ok(redirect_with_flash(&format!("{PATH}/{id}#scopes"), KeyFlash::Reduced)),
+        Ok((_, lost)) => {
+            let flash = if lost { KeyFlash::Reduced } else { KeyFlash::ScopesKept };
+            Ok(redirect_with_flash(&format!("{PATH}/{id}#scopes"), flash))
+        }
         Err(error @ (ApiKeyError::NoScope | ApiKeyError::UnknownScope(_) | ApiKeyError::ScopesGrow)) => {
             let problem = Problem::from(error);
             let mut page = ReducePage::build(&app, &request, &who, &path, Some(&chosen)).await?;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::REFERER;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Query;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
@@ -21,6 +21,7 @@ use crate::factors::{self, Assertion, ChallengePurpose};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, Identity, NamedAct, SignedIn, csrf, redirect};
 
+const PATH: &str = "/step-up";
 /// The prefix of the fields for the proof. They are not kept in the form.
 const PROOF: &str = "proof_";
 /// The field with the page that the person came from, while they try again.
@@ -41,13 +42,19 @@ struct StepUpPage {
     username: String,
     display_name: String,
     /// What the person is about to do. `None`: a page of ours asks for a proof in advance.
-    act: Option<&'static str>,
+    act: Option<NamedAct>,
     /// Where the person came from.
     back: String,
     good_for_minutes: u64,
     open: StepUpOptions,
     /// The connected providers, for a person who has no other proof.
     providers: Vec<ProviderButton>,
+}
+
+impl StepUpPage {
+    fn reason(&self) -> Option<&'static str> {
+        self.act.and_then(|named| named.reason)
+    }
 }
 
 /// The proof in a form. `None`: the form has none.
@@ -93,11 +100,12 @@ pub async fn ask_for_proof(
     let page = StepUpPage {
         context: PageContext::new(app, request, "Confirm that it is you"),
         fault: fault.map(FormFault::from),
-        action: request.path().to_owned(),
+        // A page is no form: the proof is sent to the page for proofs, which redirects to it.
+        action: if request.method() == Method::GET { PATH } else { request.path() }.to_owned(),
         kept: kept.map(|(name, value)| HiddenField { name: name.clone(), value: value.clone() }).collect(),
         username: identity.username.clone(),
         display_name: identity.display_name.clone(),
-        act: request.extensions().get::<NamedAct>().map(|act| act.0),
+        act: request.extensions().get::<NamedAct>().copied(),
         back,
         good_for_minutes: app.config().session.step_up_after.as_secs() / 60,
         open,
@@ -122,7 +130,7 @@ fn proof_needed() -> Problem {
 fn referring_page(app: &App, request: &HttpRequest) -> String {
     let referer = request.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let path = referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default();
-    next_path(if path.starts_with("/step-up") { "" } else { path }).to_owned()
+    next_path(if path.starts_with(PATH) { "" } else { path }).to_owned()
 }
 
 /// The query of the step-up page: the path to continue at.

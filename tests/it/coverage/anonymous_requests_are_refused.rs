@@ -34,7 +34,9 @@ fn anonymous_requests_are_refused_by_every_route_that_is_not_public() {
             Access::Public => answer.status < 500 && !redirects_to_sign_in(&answer),
             // Their forms are refused because this request has no token.
             Access::Pending => redirects_to_sign_in(&answer) || answer.status == 403,
-            Access::SignedIn | Access::Fresh => redirects_to_sign_in(&answer),
+            Access::SignedIn | Access::Fresh | Access::Operator | Access::FreshOperator => {
+                redirects_to_sign_in(&answer)
+            }
             Access::KeyHolder(_) | Access::Service => {
                 answer.status == 401 && !answer.header("www-authenticate").is_empty()
             }

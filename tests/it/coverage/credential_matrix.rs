@@ -117,6 +117,8 @@ impl Place {
 enum Outcome {
     Accepted,
     LacksScope,
+    /// As if there were no such path: the console, for a person who is no operator.
+    NotFound,
     /// As if there were no credential.
     Anonymous,
 }
@@ -124,6 +126,7 @@ enum Outcome {
 /// The outcome that the declaration of the route promises.
 fn expected(access: Access, kind: Kind, place: Place, scopes: &BTreeMap<String, BTreeSet<String>>) -> Outcome {
     let is_accepted = match (access, kind) {
+        (access, Kind::Session) if access.is_console() && place == Place::Cookie => return Outcome::NotFound,
         (Access::KeyHolder(wanted), Kind::Key(held)) if place.is_bearer() => {
             let has_one = wanted.iter().any(|wanted| scopes[*wanted].is_subset(&scopes[held]));
             return if has_one { Outcome::Accepted } else { Outcome::LacksScope };
@@ -146,6 +149,7 @@ fn observed(access: Access, answer: &Answer) -> Option<Outcome> {
             is_scope_error.then_some(Outcome::LacksScope)
         }
         303 if !is_program && answer.location().starts_with("/signin") => Some(Outcome::Anonymous),
+        404 if access.is_console() => Some(Outcome::NotFound),
         404 if access == Access::Demo => Some(Outcome::Anonymous),
         _ => Some(Outcome::Accepted),
     }

@@ -6,10 +6,10 @@ use domicile::base::Clock;
 use domicile::server::{ClientKind, ROUTES};
 
 use super::seeded::Seeded;
-use crate::support::{Answer, Browser, PASSWORD, oath_code};
+use crate::support::{Answer, Browser, PASSWORD};
 
 /// Routes for GET that show no page in this site, and why.
-const WITHOUT_PAGE: &[(&str, &str)] = &[
+pub const WITHOUT_PAGE: &[(&str, &str)] = &[
     ("/", "redirects"),
     ("/settings", "redirects"),
     ("/.well-known/change-password", "redirects"),
@@ -77,11 +77,7 @@ fn every_form_of_every_page_has_its_token_and_a_route() {
     assert!(pending.sign_in("ada-l").location().starts_with("/signin/factor"));
     world.ada.submit("/settings/security", "/settings/security/totp/new", &[]);
     // The other person has an authenticator app.
-    const TOTP: &str = "/settings/security/totp";
-    world.grace.submit("/settings/security", "/settings/security/totp/new", &[]);
-    let secret = world.grace.get(TOTP).value_of("id=\"totp-secret\"").replace(' ', "");
-    let code = oath_code(&secret, Clock::system().now().unix_seconds());
-    assert_eq!(world.grace.submit(TOTP, TOTP, &[("code", &code)]).status, 303);
+    world.grace.set_up_app(Clock::system().now().unix_seconds());
     let mailbox = world.site.mailbox();
     let device = mailbox.wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
     let mut mailed = vec![("/not-me", device)];
@@ -114,7 +110,7 @@ fn every_form_of_every_page_has_its_token_and_a_route() {
     let is_without_page = |path: &str| WITHOUT_PAGE.iter().any(|(known, _)| *known == path);
     for &route in pages.iter().filter(|route| !is_without_page(route)) {
         let path = if route.contains("{id}") { route.replace("{id}", world.id_for(route)) } else { route.to_owned() };
-        for browser in [&mut world.ada, &mut world.grace, &mut visitor, &mut verifying, &mut pending] {
+        for browser in [&mut world.ada, &mut world.grace, &mut world.olga, &mut visitor, &mut verifying, &mut pending] {
             visit(browser, route, &path);
         }
     }

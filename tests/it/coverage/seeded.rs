@@ -27,6 +27,8 @@ pub struct Seeded {
     pub ada: Browser,
     /// Another person.
     pub grace: Browser,
+    /// An operator.
+    pub olga: Browser,
     /// Paths of things of the owner.
     paths: Vec<String>,
 }
@@ -54,7 +56,8 @@ impl Seeded {
             let text = ada.get(page).text();
             paths.extend(text.split('"').filter(|word| word.starts_with('/')).map(str::to_owned));
         }
-        Self { site, ada, grace, paths }
+        let (olga, _) = site.operator("olga-o");
+        Self { site, ada, grace, olga, paths }
     }
 
     /// The id of a thing of the owner for a route with `{id}`.

@@ -118,7 +118,10 @@ fn s70_a_pending_sign_in_can_open_only_the_second_step() {
     // The cookie as it is, and used as a session cookie.
     let mut forged = pending.clone();
     forged.cookies.insert("domicile-session".into(), pending.cookies["domicile-half"].clone());
-    for route in ROUTES.iter().filter(|route| matches!(route.access, Access::SignedIn | Access::Fresh)) {
+    for route in ROUTES
+        .iter()
+        .filter(|route| matches!(route.access, Access::SignedIn | Access::Fresh) || route.access.is_console())
+    {
         let path = route.path.replace("{id}", "psk_00000000000000000000000000");
         for browser in [&pending, &forged] {
             let answer =

@@ -364,6 +364,9 @@ fn scopes_are_chosen_as_levels_of_resources_and_reduced_on_a_page_of_their_own()
     let page = ada.follow(&reduced).text();
     assert!(page.contains("The scopes were reduced.") && !page.contains("models:write</code>"), "{page}");
     assert!(ada.get("/activity").text().contains("API key scopes reduced"));
+    let same = ada.submit(&reduce, &reduce, &[("scope-models", "models:read")]);
+    let page = ada.follow(&same).text();
+    assert!(page.contains("Nothing was changed") && !page.contains("The scopes were reduced."), "{page}");
 }
 
 #[test]

@@ -402,6 +402,34 @@ impl Appliance {
         self.run_with_input(&arguments, super::PASSWORD).ok()
     }
 
+    /// An operator who is signed in and has no second factor yet.
+    pub fn operator_without_factor(&self, username: &str) -> Browser {
+        let email = format!("{username}@example.org");
+        let arguments = [
+            "account",
+            "create",
+            "--email",
+            &email,
+            "--username",
+            username,
+            "--password-stdin",
+            "--verified",
+            "--operator",
+        ];
+        self.run_with_input(&arguments, super::PASSWORD).ok();
+        let mut browser = self.browser();
+        browser.sign_in(username);
+        browser
+    }
+
+    /// An operator who is signed in and has an authenticator app, and the secret of the app. It used the code of this
+    /// moment.
+    pub fn operator(&self, username: &str) -> (Browser, String) {
+        let mut browser = self.operator_without_factor(username);
+        let secret = browser.set_up_app(domicile::base::Clock::system().now().unix_seconds());
+        (browser, secret)
+    }
+
     /// Creates a key of the account.
     pub fn api_key(&self, account: &str, scopes: &[&str]) -> String {
         let mut arguments = vec!["key", "create", "--account", account, "--name", "ci"];

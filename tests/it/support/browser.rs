@@ -229,6 +229,17 @@ impl Browser {
         answer
     }
 
+    /// Sets up an authenticator app for the person who is signed in, with its code at this time. Answers its secret.
+    pub fn set_up_app(&mut self, unix_seconds: i64) -> String {
+        const TOTP: &str = "/settings/security/totp";
+        self.submit("/settings/security", "/settings/security/totp/new", &[]);
+        let secret = self.get(TOTP).value_of("id=\"totp-secret\"").replace(' ', "");
+        let code = super::oath_code(&secret, unix_seconds);
+        let answer = self.submit(TOTP, TOTP, &[("code", &code)]);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        secret
+    }
+
     /// The page that a redirect leads to.
     #[track_caller]
     pub fn follow(&mut self, answer: &Answer) -> Answer {

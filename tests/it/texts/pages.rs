@@ -133,7 +133,8 @@ fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {
     let text = shown.text();
     let codes = text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code);
     let codes: Vec<_> = codes.filter(|code| code.len() == 17).map(str::to_owned).collect();
-    let body = codes.iter().fold(text, |text, code| text.replace(code.as_str(), "RECOVERY-CODE")).into_bytes();
+    let text = codes.iter().fold(text, |text, code| text.replace(code.as_str(), "RECOVERY-CODE"));
+    let body = text.replace(&format!("%3A{port}"), "%3APORT").into_bytes();
     pages.add("settings.security.recovery-codes", 200, &Answer { body, ..shown });
     pages.get(ada, "/settings/security/totp/remove");
 
@@ -143,6 +144,19 @@ fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {
     pages.get(&mut second, "/signin/factor");
     let answer = second.get("/signin/factor/keep?token=unknown");
     pages.add("signin.factor.keep.unknown-link", answer.status, &answer);
+}
+
+fn console_pages(pages: &mut Pages) {
+    let site = &pages.site;
+    let mut olga = site.operator_without_factor("olga-o");
+    let answer = olga.get("/settings/security");
+    pages.add("settings.security.operator", 200, &answer);
+    olga.set_up_app(NOW_UNIX);
+    pages.site.run(&["snapshot", "now"]).ok();
+    let answer = olga.get("/admin");
+    let body = answer.text().replace(env!("CARGO_PKG_VERSION"), "VERSION").into_bytes();
+    pages.add("admin", 200, &Answer { body, ..answer });
+    pages.get(&mut olga, "/admin/services");
 }
 
 /// Chooses a colour, with two changes whatever the random first colour was: a choice of the same colour is no event.
@@ -166,6 +180,7 @@ fn every_page_has_its_reviewed_words() {
     anonymous_pages(&mut pages);
     settings_pages(&mut pages, &mut ada);
     second_factor_pages(&mut pages, &mut ada);
+    console_pages(&mut pages);
 
     let programs = ["/v1/", "/api/", "/.well-known/", "/healthz", "/readyz"];
     let is_page = |path: &str| path == "/v1/docs" || !programs.iter().any(|start| path.starts_with(start));

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use askama::Template;
 
-use crate::base::Secret;
+use crate::base::{Secret, percent_encoded};
 use crate::factors::NewCodes;
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Flash, SignedIn, redirect_with_flash};
@@ -36,8 +36,9 @@ pub async fn new_codes(app: AppData, request: HttpRequest, who: SignedIn) -> Ans
     let codes = text.map(|text| {
         let codes: Vec<String> = text.expose().lines().map(str::to_owned).collect();
         let host = app.config().public_url.rsplit('/').next().unwrap_or_default();
-        let file = format!("Recovery codes of {host}, one use each:%0A%0A{}%0A", codes.join("%0A"));
-        (codes, format!("data:text/plain;charset=utf-8,{}", file.replace(' ', "%20")))
+        let site = &app.config().site.name;
+        let file = format!("Recovery codes of {site} ({host}), one use each:\n\n{}\n", codes.join("\n"));
+        (codes, format!("data:text/plain;charset=utf-8,{}", percent_encoded(&file)))
     });
     let left = app.read_inline(|view| ops::read_security(view, who.identity.account))?.factors.codes_left;
     page::render(&CodesPage { context: PageContext::new(&app, &request, "Recovery codes"), codes, left })
