@@ -27,10 +27,10 @@ pub use model::{
 };
 pub use ops::{
     SentCode, create, erase, find_by_link, find_by_name, find_by_sign_in_name, find_link_about, is_email_taken,
-    is_link_valid, is_username_free, issue_link, issue_link_about, list, lock_keys, mail_all_verified, must_be_free,
-    primary_email, purge_old, purge_pending, resend_code, send_code, sent_code, set_colour, set_display_name,
-    set_password, sign_ups_in_the_way, suggest_username, update_profile, use_link, use_link_about, verify_by_operator,
-    verify_email, void_claims, void_sign_up,
+    is_link_valid, is_operator, is_username_free, issue_link, issue_link_about, list, lock_keys, mail_all_verified,
+    must_be_free, primary_email, purge_old, purge_pending, resend_code, send_code, sent_code, set_colour,
+    set_display_name, set_password, sign_ups_in_the_way, suggest_username, update_profile, use_link, use_link_about,
+    verify_by_operator, verify_email, void_claims, void_sign_up,
 };
 pub use reserved::is_reserved;
 pub use store::{

@@ -23,6 +23,7 @@ use crate::billing::usage::{self, EventName, NewEvent};
 use crate::config::Config;
 use crate::crypto::{Keyring, Password};
 use crate::db::Tx;
+use crate::services::Grant;
 use crate::signin::{self, NewPerson};
 use crate::{accounts, services, workspaces};
 
@@ -192,7 +193,7 @@ fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Proble
         keys.extend(created.into_iter().map(|created| created.secret));
     }
     let name = services::ServiceName::parse("training").ok_or_else(invalid)?;
-    let (service, credential) = services::create(tx, &operator, &name)?;
+    let (service, credential) = services::create(tx, &operator, &name, Grant::default())?;
     let service = Actor::Service { service: service.id, name: service.name };
     for (sku, quantity, days_ago) in HISTORY {
         let events = usage_events(tx, &owners, sku, quantity, days_ago);

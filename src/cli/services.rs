@@ -9,7 +9,7 @@ use super::output::{Table, issue, out, result, tell};
 use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
 use crate::base::{Actor, Problem, ServiceCredentialId, Timestamp};
 use crate::db::View;
-use crate::services::{self, Service, ServiceCredential, ServiceError, ServiceName};
+use crate::services::{self, Grant, Service, ServiceCredential, ServiceError, ServiceName};
 
 pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
     match command {
@@ -32,7 +32,7 @@ fn result_text(is_json: bool, service: &Service, credential: &str) -> String {
 fn create(common: &Common, name: &str) -> Result<(), Failure> {
     let name = ServiceName::parse(name).ok_or_else(|| Problem::from(ServiceError::Name))?;
     let (app, is_json) = (open(common)?, common.json);
-    let make = move |tx: &mut crate::db::Tx<'_>| services::create(tx, &Actor::Operator, &name);
+    let make = move |tx: &mut crate::db::Tx<'_>| services::create(tx, &Actor::Operator, &name, Grant::default());
     issue(&app, make, move |(service, credential)| result_text(is_json, service, credential.expose()))?;
     Ok(())
 }

@@ -125,8 +125,10 @@ fn of_keys() -> [Row; 8] {
     ]
 }
 
-fn of_services() -> [Row; 2] {
+fn of_services() -> [Row; 4] {
     [
+        row(ServiceEvent::Disconnected, |tx, entry| services::replay::disconnect(tx, &entry.target).map(Some)),
+        row(ServiceEvent::Changed, |tx, entry| services::replay::narrow(tx, &entry.target, detail_of(entry))),
         row(ServiceEvent::CredentialRotated, |tx, entry| services::replay::rotate(tx, &entry.target, detail_of(entry))),
         row(ServiceEvent::CredentialRevoked, |tx, entry| {
             services::replay::revoke(tx, &entry.target, detail_of(entry)).map(Some)

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::model::{CREDENTIAL_PREFIX, Service};
+use super::error::ServiceError;
+use super::model::{CREDENTIAL_PREFIX, Service, ServiceScope};
 use super::ops;
 use crate::api_keys::{KeyText, LookupDigest};
 use crate::app::App;
-use crate::base::{Actor, Timestamp};
+use crate::base::{Actor, Problem, Timestamp, WorkspaceId};
 use crate::db::{Error, Subject};
 
 /// Credentials in the cache at most. A full cache is cleared.
@@ -21,6 +22,26 @@ impl Caller {
     /// The actor for operations and the audit.
     pub fn actor(&self) -> Actor {
         Actor::Service { service: self.0.id, name: self.0.name.clone() }
+    }
+
+    /// Fails unless the service has the scope.
+    ///
+    /// # Errors
+    /// 403 `insufficient_scope`.
+    pub fn require(&self, scope: ServiceScope) -> Result<(), Problem> {
+        if self.0.grant.scopes.contains(scope) { Ok(()) } else { Err(ServiceError::MissingScope(scope).into()) }
+    }
+
+    /// The workspaces that the service may touch, in order. `None`: all.
+    pub fn workspaces(&self) -> Option<&[WorkspaceId]> {
+        self.0.grant.workspaces.listed()
+    }
+
+    /// Whether the service may touch the workspace with this id. Another text is no workspace that it may touch, unless it
+    /// may touch all.
+    pub fn may_touch(&self, workspace: &str) -> bool {
+        let granted = &self.0.grant.workspaces;
+        granted.listed().is_none() || WorkspaceId::parse(workspace).is_some_and(|id| granted.contains(id))
     }
 }
 

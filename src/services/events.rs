@@ -9,8 +9,10 @@ events! {
     /// What happens to connected services.
     ServiceEvent {
         Registered = "service.registered": ABOUT_A_SERVICE.done("Service registered"),
+        Changed = "service.changed": ABOUT_A_SERVICE.done("Service access changed").may_end_access(),
         CredentialRotated = "service.credential_rotated":
             ABOUT_A_SERVICE.done("Service credential rotated").ends_access(),
+        Disconnected = "service.disconnected": ABOUT_A_SERVICE.done("Service disconnected").ends_access(),
         CredentialRevoked = "service.credential_revoked":
             ABOUT_A_SERVICE.done("Service credential revoked").ends_access(),
     }

@@ -2,23 +2,57 @@
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Service, ServiceCredential};
-use super::tables::{SERVICE, SERVICE_CREDENTIAL};
-use crate::base::{ServiceCredentialId, ServiceId, Timestamp};
-use crate::db::{Error, Tx, View, by_name, columns, insert, sql, values};
+use super::model::{
+    Category, Grant, LimitKey, ResourceType, Service, ServiceCredential, ServiceScopes, WorkspaceGrant,
+};
+use super::tables::{SERVICE, SERVICE_CREDENTIAL, SERVICE_RESOURCE_TYPE, SERVICE_WORKSPACE};
+use crate::base::{ServiceCredentialId, ServiceId, Timestamp, WorkspaceId};
+use crate::db::{Error, Tx, View, by_name, columns, field, insert, only, sql, values};
 
 const INSERT: &str = sql!(
     insert!(SERVICE),
     "
-    on conflict (name) do nothing"
+    on conflict (name) where disconnected_at is null do nothing"
 );
-const FIND: &str = "select id, name, created_at from service where id = :name or name = :name";
-const LIST: &str = "select id, name, created_at from service order by name";
+const SELECTED: &str = columns!(SERVICE as "s");
+const FIND: &str = sql!(
+    "select ",
+    SELECTED,
+    "
+    from service s
+    where s.id = :name or s.name = :name
+    order by s.disconnected_at is null desc, s.disconnected_at desc
+    limit 1"
+);
+const LIST: &str = sql!("select ", SELECTED, " from service s order by s.name, s.disconnected_at is not null, s.id");
+const UPDATE_GRANT: &str = "
+    update service set scopes = :scopes, has_all_workspaces = :has_all_workspaces where id = :id";
+const UPDATE_DISCONNECTED: &str = "update service set disconnected_at = :now where id = :id";
+const INSERT_WORKSPACE: &str = insert!(SERVICE_WORKSPACE);
+const DELETE_WORKSPACES: &str = "delete from service_workspace where service_id = :service_id";
+const LIST_WORKSPACES: &str = "
+    select workspace_id from service_workspace where service_id = :service_id order by workspace_id";
+const IS_GRANTED: &str = "
+    select not exists (
+      select 1 from service s
+      where s.id = :service_id and (s.disconnected_at is not null or s.has_all_workspaces = 0 and not exists (
+        select 1 from service_workspace w where w.service_id = s.id and w.workspace_id = :workspace_id
+      ))
+    )";
+const RESOURCE_TYPE: &str = columns!(SERVICE_RESOURCE_TYPE as "t", except service_id);
+const FIND_RESOURCE_TYPE: &str =
+    sql!("select ", RESOURCE_TYPE, " from service_resource_type t where t.service_id = :service_id and t.name = :name");
+const LIST_RESOURCE_TYPES: &str =
+    sql!("select ", RESOURCE_TYPE, " from service_resource_type t where t.service_id = :service_id order by t.name");
 const INSERT_CREDENTIAL: &str = insert!(SERVICE_CREDENTIAL);
-const FIND_BY_LOOKUP: &str = "
-    select s.id, s.name, s.created_at, c.ends_at
+const FIND_BY_LOOKUP: &str = sql!(
+    "select ",
+    SELECTED,
+    ", c.ends_at
     from service_credential c join service s on s.id = c.service_id
-    where c.lookup = :lookup and c.revoked_at is null and (c.ends_at is null or c.ends_at > :now)";
+    where c.lookup = :lookup and c.revoked_at is null and (c.ends_at is null or c.ends_at > :now)
+      and s.disconnected_at is null"
+);
 const LIST_CREDENTIALS: &str = sql!(
     "select ",
     columns!(SERVICE_CREDENTIAL as "c", except lookup, pepper_id),
@@ -28,38 +62,145 @@ const UPDATE_END: &str = "update service_credential set ends_at = :ends_at where
 const UPDATE_REVOKED: &str = "update service_credential set revoked_at = :now where id = :id";
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, FIND, LIST, INSERT_CREDENTIAL, FIND_BY_LOOKUP, LIST_CREDENTIALS, UPDATE_END, UPDATE_REVOKED];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    FIND,
+    LIST,
+    UPDATE_GRANT,
+    UPDATE_DISCONNECTED,
+    INSERT_WORKSPACE,
+    DELETE_WORKSPACES,
+    LIST_WORKSPACES,
+    IS_GRANTED,
+    FIND_RESOURCE_TYPE,
+    LIST_RESOURCE_TYPES,
+    INSERT_CREDENTIAL,
+    FIND_BY_LOOKUP,
+    LIST_CREDENTIALS,
+    UPDATE_END,
+    UPDATE_REVOKED,
+];
 
-/// Inserts a service. `false`: the name is taken.
+/// Inserts a service. `false`: a connected one has its name.
 pub(super) fn insert(tx: &mut Tx<'_>, service: &Service) -> Result<bool, Error> {
+    let Grant { scopes, workspaces } = &service.grant;
     let inserted = tx.execute(
         INSERT,
         values!(SERVICE => {
             id: service.id,
             name: service.name,
+            scopes: scopes.names(),
+            has_all_workspaces: workspaces.listed().is_none(),
             created_at: service.created_at,
         }),
     )?;
+    insert_workspaces(tx, service.id, workspaces)?;
     Ok(inserted == 1)
+}
+
+/// Replaces what a service may do.
+pub(super) fn update_grant(tx: &mut Tx<'_>, id: ServiceId, grant: &Grant) -> Result<(), Error> {
+    let has_all = grant.workspaces.listed().is_none();
+    let scopes = grant.scopes.names();
+    tx.execute(UPDATE_GRANT, named_params! {":id": id, ":scopes": scopes, ":has_all_workspaces": has_all})?;
+    tx.execute(DELETE_WORKSPACES, named_params! {":service_id": id})?;
+    insert_workspaces(tx, id, &grant.workspaces)
+}
+
+pub(super) fn update_disconnected(tx: &mut Tx<'_>, id: ServiceId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(UPDATE_DISCONNECTED, named_params! {":id": id, ":now": now})?;
+    Ok(())
+}
+
+fn insert_workspaces(tx: &mut Tx<'_>, id: ServiceId, workspaces: &WorkspaceGrant) -> Result<(), Error> {
+    for workspace in workspaces.listed().unwrap_or_default() {
+        tx.execute(INSERT_WORKSPACE, values!(SERVICE_WORKSPACE => { service_id: id, workspace_id: *workspace }))?;
+    }
+    Ok(())
+}
+
+/// Whether the service may touch the workspace, if there is one. The service is not limited unless its row says so: that it
+/// exists was checked with its credential.
+pub(super) fn is_granted(view: &View<'_>, service: ServiceId, workspace: WorkspaceId) -> Result<bool, Error> {
+    let params = named_params! {":service_id": service, ":workspace_id": workspace};
+    view.one(IS_GRANTED, params, only)
 }
 
 /// The service with this name or id.
 pub(super) fn find(view: &View<'_>, name: &str) -> Result<Option<Service>, Error> {
-    view.find(FIND, named_params! {":name": name}, read_service)
+    let row = view.find(FIND, named_params! {":name": name}, read_service)?;
+    row.map(|row| row.complete(view)).transpose()
 }
 
-/// All services, by name.
+/// All services by name, of each name the connected one first.
 ///
 /// # Errors
 /// [`Error`].
 pub fn list(view: &View<'_>) -> Result<Vec<Service>, Error> {
-    view.list(LIST, [], read_service)
+    view.list(LIST, [], read_service)?.into_iter().map(|row| row.complete(view)).collect()
 }
 
-fn read_service(row: &Row<'_>) -> rusqlite::Result<Service> {
-    by_name!(row, FIND => id, name, created_at);
-    Ok(Service { id: id.get()?, name: name.get()?, created_at: created_at.get()? })
+/// A service without the list of its workspaces.
+struct ServiceRow {
+    service: Service,
+    scopes: String,
+    has_all_workspaces: bool,
+}
+
+fn read_service(row: &Row<'_>) -> rusqlite::Result<ServiceRow> {
+    by_name!(row, FIND => id, name, scopes, has_all_workspaces, created_at, disconnected_at);
+    Ok(ServiceRow {
+        service: Service {
+            id: id.get()?,
+            name: name.get()?,
+            grant: Grant::default(),
+            created_at: created_at.get()?,
+            disconnected_at: disconnected_at.get()?,
+        },
+        scopes: scopes.get()?,
+        has_all_workspaces: has_all_workspaces.get()?,
+    })
+}
+
+impl ServiceRow {
+    fn complete(self, view: &View<'_>) -> Result<Service, Error> {
+        let Self { service, scopes, has_all_workspaces } = self;
+        let damaged = || Error::Damaged(format!("what the service {} may do", service.id));
+        let scopes = ServiceScopes::parse(&scopes).ok_or_else(damaged)?;
+        let workspaces = if has_all_workspaces {
+            WorkspaceGrant::All
+        } else {
+            let listed = view.list(LIST_WORKSPACES, named_params! {":service_id": service.id}, only)?;
+            WorkspaceGrant::only(listed).ok_or_else(damaged)?
+        };
+        Ok(Service { grant: Grant { scopes, workspaces }, ..service })
+    }
+}
+
+pub(super) fn find_resource_type(
+    view: &View<'_>,
+    service: ServiceId,
+    name: &str,
+) -> Result<Option<ResourceType>, Error> {
+    view.find(FIND_RESOURCE_TYPE, named_params! {":service_id": service, ":name": name}, read_resource_type)
+}
+
+/// The types of resources that the manifest of the service adds, by name.
+pub(super) fn list_resource_types(view: &View<'_>, service: ServiceId) -> Result<Vec<ResourceType>, Error> {
+    view.list(LIST_RESOURCE_TYPES, named_params! {":service_id": service}, read_resource_type)
+}
+
+fn read_resource_type(row: &Row<'_>) -> rusqlite::Result<ResourceType> {
+    by_name!(row, FIND_RESOURCE_TYPE => name, label, parent, category, limit_key);
+    let (category, limit): (Option<String>, Option<String>) = (category.get()?, limit_key.get()?);
+    Ok(ResourceType {
+        name: name.get()?,
+        label: label.get()?,
+        parent: parent.get()?,
+        category: category.as_deref().and_then(Category::parse),
+        limit: limit.as_deref().and_then(LimitKey::parse),
+    })
 }
 
 pub(super) fn insert_credential(
@@ -88,10 +229,11 @@ pub(super) fn find_by_lookup(
     lookup: &[u8; 32],
 ) -> Result<Option<(Service, Option<Timestamp>)>, Error> {
     let now = view.now();
-    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup, ":now": now}, |row| {
-        by_name!(row, FIND_BY_LOOKUP => id, name, created_at, ends_at);
-        Ok((Service { id: id.get()?, name: name.get()?, created_at: created_at.get()? }, ends_at.get()?))
-    })
+    let found = view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup, ":now": now}, |row| {
+        // The columns of the service come first, as in the other statements.
+        Ok((read_service(row)?, field!(row, FIND_BY_LOOKUP, ends_at).get()?))
+    })?;
+    found.map(|(row, ends_at)| Ok((row.complete(view)?, ends_at))).transpose()
 }
 
 /// All credentials of a service, the oldest first.

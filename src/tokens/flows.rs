@@ -24,8 +24,9 @@ pub async fn exchange(
     let signing_context = app.query_inline(ops::signing_context)?;
     let (site, now) = (app.store().site(), app.now());
     let required = request.scope.as_deref().and_then(|names| site.config.scopes.parse(names)).unwrap_or_default();
-    let ExchangeRequest { address, agent, .. } = &request;
-    let verify_request = VerifyRequest { channel: Channel::Token, address: *address, agent, required };
+    let ExchangeRequest { address, agent, workspaces, .. } = &request;
+    let workspaces = workspaces.as_deref();
+    let verify_request = VerifyRequest { channel: Channel::Token, address: *address, agent, required, workspaces };
     let verified =
         verifier.verify_request(request.key.expose(), &verify_request)?.into_result().map_err(TokenError::BadKey)?;
     ops::issue(site, &signing_context, &mut Rng::system(), &verified, &request.audience, request.scope.as_deref(), now)

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::base::{Secret, Timestamp, hours, minutes};
+use crate::base::{Secret, Timestamp, WorkspaceId, hours, minutes};
 
 /// The maximum lifetime of a token (safety O7).
 pub const LIFE_MAX: Duration = minutes(15);
@@ -57,6 +57,8 @@ pub struct ExchangeRequest {
     pub address: Option<IpAddr>,
     /// The `User-Agent` of the program. Empty: unknown.
     pub agent: String,
+    /// The workspaces that the asking service may touch, in order. `None`: all, or the program itself asks.
+    pub workspaces: Option<Vec<WorkspaceId>>,
 }
 
 /// A token that was just issued.

@@ -122,10 +122,9 @@ fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
     let text = bearer(request.headers()).map_err(Problem::from)?.ok_or(Fault(Refusal::Unknown.into()))?;
     let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default();
     let question = VerifyRequest {
-        channel: Channel::Api,
         address: visitor.0.address.parse().ok(),
         agent: &visitor.0.agent,
-        required: Scopes::NONE,
+        ..VerifyRequest::new(Channel::Api)
     };
     let verdict = verifier.verify_request(text, &question)?;
     if let Some(rate_limit) = verdict.rate_limit() {

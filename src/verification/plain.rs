@@ -22,6 +22,9 @@ pub fn verify_uncached(view: &View<'_>, text: &str, request: &VerifyRequest<'_>)
     }
     for lookup in site.keyring.lookups(text.as_bytes()) {
         let Some(row) = store::find_by_lookup(view, &lookup)? else { continue };
+        if !request.reaches(row.workspace) {
+            break;
+        }
         let owner = store::find_owner(view, row.account, row.workspace)?;
         let decided = check_key(&row, now).and_then(|()| {
             let policy = policy_of(&row, &site.config);

@@ -173,16 +173,20 @@ impl Verifier {
                     && store.is_unchanged_since(Subject::Key(entry.key), u64::from(entry.generation))
                     && let Some(policy) = self.policies.get(entry.policy)
                 {
-                    let owner = match self.cached_owner(entry.owner) {
-                        Some(owner) => Some(owner),
+                    let (workspace, owner) = match self.cached_owner(entry.owner) {
+                        Some(owner) => (owner.workspace, Some(owner)),
                         None => match self.owners.id_of(entry.owner) {
                             Some(owner_id) => {
                                 let generation = store.generation();
-                                self.app.query_inline(|view| self.read_owner(view, owner_id, generation))?
+                                let read = |view: &View<'_>| self.read_owner(view, owner_id, generation);
+                                (owner_id.1, self.app.query_inline(read)?)
                             }
                             None => break,
                         },
                     };
+                    if !request.reaches(workspace) {
+                        return Ok(Lookup::Refused(Refusal::Unknown));
+                    }
                     if digest != newest {
                         self.usage.record_stale(entry.key, newest);
                     }
@@ -210,6 +214,9 @@ impl Verifier {
         for lookup in lookups {
             let newest = *in_use.get_or_insert(lookup);
             let Some(row) = store::find_by_lookup(view, &lookup)? else { continue };
+            if !request.reaches(row.workspace) {
+                break;
+            }
             if let Err(refusal) = plain::check_key(&row, now) {
                 self.record_refusal(row.key, refusal, now, request);
                 return Ok(Lookup::Refused(refusal));

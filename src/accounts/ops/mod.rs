@@ -187,6 +187,20 @@ pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<
     store::list(view, before, limit.min(PAGE_SIZE_MAX))
 }
 
+/// Whether the actor is an operator: the admin at the command line, the appliance itself, or an operator in a session.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn is_operator(view: &View<'_>, actor: &Actor) -> Result<bool, db::Error> {
+    let account = match actor {
+        Actor::Operator | Actor::System => return Ok(true),
+        Actor::SignedIn { account, .. } => *account,
+        Actor::Anonymous(_) | Actor::KeyHolder { .. } | Actor::Service { .. } => return Ok(false),
+    };
+    let person = store::find(view, account)?;
+    Ok(person.is_some_and(|person| person.is_operator && person.state == AccountState::Active))
+}
+
 /// The address to which notices and links are sent: the primary one. If it is not verified, as the one of the first
 /// operator, another one that is: a mail to an address that was typed wrong would give its owner the links in it. An
 /// account that waits for the code of its only address has that one. `None`: there is no such address.

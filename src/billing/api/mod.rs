@@ -20,8 +20,8 @@ use crate::db::Tx;
 use crate::http::schema::{ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, json};
 use crate::idempotency::{self, IdempotencyError, Request};
-use crate::services::Caller;
-use crate::services::api::ServiceRefusal;
+use crate::services::api::ServiceRefusals;
+use crate::services::{Caller, ServiceScope};
 use crate::threads::spawn_blocking;
 pub use transactions::transactions;
 pub use usage_events::{EventsResponse, read_events};
@@ -64,7 +64,7 @@ pub struct Description;
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
-        ServiceRefusal,
+        ServiceRefusals,
         (
             status = 409,
             description = "The Idempotency-Key was used for another request, or its first request is not finished.",
@@ -87,6 +87,7 @@ pub async fn record_events(
     request: HttpRequest,
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
+    caller.require(ServiceScope::UsageWrite)?;
     let body = body.map_err(json::body_problem)?;
     let key = idempotency_key(&request)?;
     let actor = caller.actor();

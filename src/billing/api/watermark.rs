@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::base::{Problem, Timestamp};
 use crate::http::schema::{ProblemDocument, ServerProblem};
 use crate::http::{Answer, json};
-use crate::services::Caller;
-use crate::services::api::ServiceRefusal;
+use crate::services::api::ServiceRefusals;
+use crate::services::{Caller, ServiceScope};
 
 /// The query: the last restore that the service knows.
 #[derive(Deserialize, IntoParams)]
@@ -61,11 +61,12 @@ struct WatermarkResponse {
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
-        ServiceRefusal,
+        ServiceRefusals,
         ServerProblem
     )
 )]
-pub async fn watermark(app: Data<Arc<App>>, _caller: Caller, query: Query<WatermarkQuery>) -> Answer {
+pub async fn watermark(app: Data<Arc<App>>, caller: Caller, query: Query<WatermarkQuery>) -> Answer {
+    caller.require(ServiceScope::UsageWrite)?;
     let after = match query.after.as_str() {
         "" => None,
         text => Some(Timestamp::parse_rfc3339(text).ok_or_else(bad_time)?),

@@ -14,7 +14,7 @@ use crate::audit::{self, Event};
 use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx, View};
 use crate::idempotency::{self, Answer, IdempotencyError, Request};
-use crate::{api_keys, workspaces};
+use crate::{api_keys, services};
 
 /// Since when services must report their usage again, because backups were restored later than `after`. `None`: since
 /// ever. The numbers of epochs are not enough for that: a backup that is restored twice, on two bare machines, opens two
@@ -169,7 +169,7 @@ struct Batch<'e> {
     duplicates: usize,
     rejected: usize,
     groups: BTreeMap<(WorkspaceId, &'e str), Option<Group>>,
-    /// How much more each workspace can be charged. `None`: the workspace does not exist.
+    /// How much more each workspace can be charged. `None`: the workspace does not exist, or not for this service.
     headrooms: BTreeMap<WorkspaceId, Option<Credits>>,
     /// The cost of each key in this batch, for its budget.
     keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
@@ -304,9 +304,9 @@ fn headroom_of(tx: &mut Tx<'_>, batch: &mut Batch<'_>, workspace: WorkspaceId) -
     if let Some(headroom) = batch.headrooms.get(&workspace) {
         return Ok(*headroom);
     }
-    let headroom = match workspaces::find(tx, workspace)? {
-        None => None,
-        Some(_) => {
+    let headroom = match services::may_touch(tx, batch.service, workspace)? {
+        false => None,
+        true => {
             // Expires due credit first. The charge at the end would do it too, and the headroom would be too large
             // here.
             ledger::expire_due_of(tx, workspace)?;

@@ -10,11 +10,12 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use utoipa::IntoParams;
 
-use super::super::callers::Callers;
-use super::super::ops;
+use super::super::callers::{Caller, Callers};
+use super::super::model::ServiceScope;
+use super::super::ops::{self, NotGranted};
 use crate::api_keys::Channel;
 use crate::app::App;
-use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText};
+use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText, WorkspaceId};
 use crate::http;
 use crate::http::schema::{self, ServerProblem};
 use crate::http::{Answer, Identity, RepeatedCredential, UnreadableHop, sole_header};
@@ -130,7 +131,9 @@ fn only_one() -> utoipa::openapi::Object {
             status = 403,
             description = "The scope is not granted, or the gateway is not trusted. `Domicile-Reason` says why: \
                            insufficient_scope, unknown_scope, network_not_allowed, budget_exhausted, \
-                           caller_not_allowed, forwarded_unreadable (the gateway sends an X-Forwarded-For that is no \
+                           caller_not_allowed (no credential of a service with the scope keys:verify, and no trusted \
+                           network), workspace_not_granted (the session is of a workspace that the service may not \
+                           touch), forwarded_unreadable (the gateway sends an X-Forwarded-For that is no \
                            list of addresses), and rate_limited if nginx asks."
         ),
         (
@@ -146,25 +149,28 @@ fn only_one() -> utoipa::openapi::Object {
     )
 )]
 pub async fn forward_auth(verifier: Data<Verifier>, callers: Data<Callers>, request: HttpRequest) -> Answer {
-    decide(&verifier, &callers, request.head(), || session_identity(verifier.app(), &request))
+    decide(&verifier, &callers, request.head(), |workspaces| session_identity(verifier.app(), &request, workspaces))
 }
 
 /// As [`forward_auth`], for a request without a cookie, which cannot have a session.
 pub fn forward_auth_without_session(verifier: &Verifier, callers: &Callers, head: &RequestHead) -> Answer {
-    decide(verifier, callers, head, || Ok(None))
+    decide(verifier, callers, head, |_| Ok(None))
 }
 
 fn decide(
     verifier: &Verifier,
     callers: &Callers,
     head: &RequestHead,
-    session_identity: impl FnOnce() -> Result<Option<HttpResponse>, Problem>,
+    session_identity: impl FnOnce(Option<&[WorkspaceId]>) -> Result<Option<HttpResponse>, Problem>,
 ) -> Answer {
     let (app, headers) = (verifier.app(), head.headers());
     let query = head.uri.query().unwrap_or_default();
-    if !is_gateway_allowed(app, callers, head)? {
-        return Ok(deny(403, None, "caller_not_allowed"));
-    }
+    let service = match find_asker(app, callers, head)? {
+        Asker::Service(service) => Some(service),
+        Asker::TrustedNetwork => None,
+        Asker::NotAllowed => return Ok(deny(403, None, "caller_not_allowed")),
+    };
+    let workspaces = service.as_ref().and_then(Caller::workspaces);
     let Some(required) = required_rights(&app.config().scopes, headers, query) else {
         return Ok(deny(403, Some("insufficient_scope"), "unknown_scope"));
     };
@@ -180,6 +186,7 @@ fn decide(
             address,
             agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
             required,
+            workspaces,
         };
         return match verifier.verify_request(text, &question)? {
             Verdict::Refused(refusal) => Ok(deny_key(refusal, query)),
@@ -195,22 +202,34 @@ fn decide(
             }
         };
     }
-    Ok(session_identity()?.unwrap_or_else(|| deny(401, Some("invalid_token"), "no_credential")))
+    Ok(session_identity(workspaces)?.unwrap_or_else(|| deny(401, Some("invalid_token"), "no_credential")))
 }
 
-/// Whether the gateway is allowed to ask: it sends the credential of a service in `X-Domicile-Service`, or it is in a trusted
+/// Who asks.
+enum Asker {
+    Service(Caller),
+    /// A gateway in a trusted network, which may ask about everybody.
+    TrustedNetwork,
+    NotAllowed,
+}
+
+/// Who asks, and whether they may: a gateway sends the credential of a service in `X-Domicile-Service`, or it is in a trusted
 /// network. The address is that of the connection, because a client can write anything into `X-Forwarded-For`. Only if a
 /// trusted proxy sends the request, it is that of the proxy's visitor: otherwise everybody could ask through the proxy in
 /// front of the pages. So a gateway at the address of such a proxy needs a credential.
-fn is_gateway_allowed(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Problem> {
+fn find_asker(app: &App, callers: &Callers, head: &RequestHead) -> Result<Asker, Problem> {
     match sole_header(head.headers(), &SERVICE) {
-        Ok(Some(credential)) => return Ok(callers.find(credential)?.is_some()),
-        Err(RepeatedCredential) => return Ok(false),
+        Ok(Some(credential)) => {
+            let service = callers.find(credential)?.filter(|service| service.require(ServiceScope::KeysVerify).is_ok());
+            return Ok(service.map_or(Asker::NotAllowed, Asker::Service));
+        }
+        Err(RepeatedCredential) => return Ok(Asker::NotAllowed),
         Ok(None) => {}
     }
     let is_proxy = |hop| app.config().listen.trusted_proxies.iter().any(|network| network.contains(&hop));
     let asker = head.peer_addr.map(|peer| http::client_address(peer.ip(), head.headers(), is_proxy));
-    Ok(asker.is_some_and(|asker| asker.is_ok_and(|asker| ops::may_ask(app.config(), asker))))
+    let is_trusted = asker.is_some_and(|asker| asker.is_ok_and(|asker| ops::may_ask(app.config(), asker)));
+    Ok(if is_trusted { Asker::TrustedNetwork } else { Asker::NotAllowed })
 }
 
 /// The rights of every scope that the gateway requires: in the query, and in a header for gateways that cannot add a
@@ -261,10 +280,18 @@ fn identity_of_key(verified: &VerifiedKey, table: &ScopeTable) -> IdentityHeader
 }
 
 /// The response for the person of the browser session, if there is one.
-fn session_identity(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResponse>, Problem> {
+fn session_identity(
+    app: &Arc<App>,
+    request: &HttpRequest,
+    workspaces: Option<&[WorkspaceId]>,
+) -> Result<Option<HttpResponse>, Problem> {
     let Some(identity) = request.extensions().get::<Identity>().cloned() else { return Ok(None) };
-    let found = app.query_inline(|view| ops::find_person(view, identity.account, identity.workspace))?;
-    let Some(person) = found else { return Ok(None) };
+    let found = app.query_inline(|view| ops::find_person(view, identity.account, identity.workspace, workspaces))?;
+    let person = match found {
+        Some(Ok(person)) => person,
+        Some(Err(NotGranted)) => return Ok(Some(deny(403, None, "workspace_not_granted"))),
+        None => return Ok(None),
+    };
     let identity = IdentityHeaders {
         account: identity.account.to_text().into(),
         username: identity.username.into(),

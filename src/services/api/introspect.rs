@@ -6,8 +6,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::callers::{Caller, Callers};
+use super::super::model::ServiceScope;
 use super::credentials::{caller_in_form, caller_in_headers, no_service};
-use super::{ServiceRefusal, read_address, sole_field};
+use super::{ServiceRefusals, read_address, sole_field};
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Scopes};
@@ -143,7 +144,8 @@ fn only_false() -> utoipa::openapi::Object {
 /// Tells whether an API key or an access token is valid, and whose it is (RFC 7662).
 ///
 /// For everything that is not valid the answer is exactly {"active":false}, whatever the reason. An access token is
-/// valid only for the service that its audience names, by name or by id.
+/// valid only for the service that its audience names, by name or by id. For a service that is limited to some workspaces,
+/// nothing of another workspace is valid.
 #[utoipa::path(
     post,
     path = "/v1/introspect",
@@ -160,7 +162,7 @@ fn only_false() -> utoipa::openapi::Object {
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
-        ServiceRefusal,
+        ServiceRefusals,
         TooLarge,
         ServerProblem
     )
@@ -183,6 +185,7 @@ pub fn introspect_form(verifier: &Verifier, callers: &Callers, in_headers: Optio
         fields => fields?,
     };
     let caller = &caller_in_form(callers, in_headers, &fields)?.ok_or_else(no_service)?;
+    caller.require(ServiceScope::KeysVerify)?;
     let field = |name| sole_field(&fields, name).map(|value| value.filter(|value| !value.is_empty()));
     let Some(token) = field("token")? else {
         let sentence = "The form needs the field token, with the key to check.";
@@ -196,6 +199,7 @@ pub fn introspect_form(verifier: &Verifier, callers: &Callers, in_headers: Optio
     let question = VerifyRequest {
         address,
         required: required.flatten().unwrap_or_default(),
+        workspaces: caller.workspaces(),
         ..VerifyRequest::new(Channel::Introspect)
     };
     let Verdict::Valid(verified) = verifier.verify_request(token, &question)? else {
@@ -228,7 +232,9 @@ fn introspect_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Sc
     }
     let id = caller.0.id.to_string();
     let found = app.query_inline(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
-    let Some(claims) = found else { return Ok(json::private(200, INACTIVE)) };
+    let Some(claims) = found.filter(|claims| caller.may_touch(&claims.workspace)) else {
+        return Ok(json::private(200, INACTIVE));
+    };
     let granted = granted(app.config().scopes.rights_of(&claims.scope));
     respond(&Introspection::Token(TokenIntrospection {
         active: true,

@@ -31,14 +31,16 @@ pub use token::token;
 #[openapi(paths(forward_auth::forward_auth, introspect::introspect, revocations::revocations, token::token))]
 pub struct Description;
 
-/// What the addresses for connected services answer to other callers.
+/// What the addresses for connected services answer to other callers, and to services that lack the scope.
 #[derive(IntoResponses)]
-#[response(
-    status = 401,
-    description = "The request does not have the credential of a connected service.",
-    content_type = "application/problem+json"
-)]
-pub struct ServiceRefusal(#[expect(dead_code, reason = "only describes")] ProblemDocument<'static>);
+pub enum ServiceRefusals {
+    /// The request does not have the credential of a connected service.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(ProblemDocument<'static>),
+    /// The service does not have the scope that this needs.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemDocument<'static>),
+}
 
 impl FromRequest for Caller {
     type Error = Fault;

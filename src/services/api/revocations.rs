@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::callers::Caller;
-use super::ServiceRefusal;
+use super::super::model::ServiceScope;
+use super::ServiceRefusals;
 use crate::app::{App, ConcurrencyLimit};
 use crate::base::{Problem, Stopwatch, seconds};
 use crate::http::schema::{self, ProblemDocument, ServerProblem};
@@ -94,7 +95,7 @@ impl From<FeedPage> for Feed {
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
-        ServiceRefusal,
+        ServiceRefusals,
         (
             status = 409,
             description = "feed_restarted: a backup was restored, and the feed has not reached this number. Refuse the \
@@ -108,9 +109,10 @@ impl From<FeedPage> for Feed {
 pub async fn revocations(
     app: Data<Arc<App>>,
     shutdown: ShutdownSignal,
-    _caller: Caller,
+    caller: Caller,
     query: Query<FeedQuery>,
 ) -> Answer {
+    caller.require(ServiceScope::KeysVerify)?;
     let after = parse_number("after", &query.after, i64::MAX.unsigned_abs())?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let wait = seconds(parse_number("wait", &query.wait, WAIT_SECONDS_MAX)?);

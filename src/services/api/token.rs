@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::callers::{Caller, Callers};
+use super::super::model::ServiceScope;
 use super::credentials::{NO_SERVICE, caller_in_form, caller_in_headers};
 use super::{read_address, sole_field};
 use crate::app::App;
@@ -164,6 +165,12 @@ fn error_code() -> utoipa::openapi::Object {
                            connected service.",
             body = ErrorResponse
         ),
+        (
+            status = 403,
+            description = "The service does not have the scope keys:verify.",
+            body = schema::ProblemDocument,
+            content_type = "application/problem+json"
+        ),
         TooLarge,
         (
             status = 429,
@@ -200,6 +207,9 @@ pub async fn token(
         Ok(caller) => caller,
         Err(problem) => return refuse_caller(problem),
     };
+    if let Some(caller) = &caller {
+        caller.require(ServiceScope::KeysVerify)?;
+    }
     let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
     let exchange_request = match parse_request(&fields, caller.as_ref(), &visitor) {
         Ok(exchange_request) => exchange_request,
@@ -268,7 +278,8 @@ fn parse_request(
         (None, None) => (visitor.address.parse().ok(), visitor.agent.clone()),
         (Some(_), None) => return Err(invalid("ip", "Only a service can send the address of a key. Leave ip out.")),
     };
-    Ok(ExchangeRequest { key: Secret::new(key.to_owned()), audience, scope, address, agent })
+    let workspaces = caller.and_then(Caller::workspaces).map(<[_]>::to_vec);
+    Ok(ExchangeRequest { key: Secret::new(key.to_owned()), audience, scope, address, agent, workspaces })
 }
 
 fn token_response(issued: &IssuedToken) -> Answer {

@@ -12,7 +12,7 @@ pub(super) use policy::Policy;
 pub use refusal::Refusal;
 
 use crate::api_keys::Channel;
-use crate::base::{ApiKeyId, RateLimit, Role, ScopeTable, Scopes, SharedText, Timestamp};
+use crate::base::{ApiKeyId, RateLimit, Role, ScopeTable, Scopes, SharedText, Timestamp, WorkspaceId};
 
 /// A request to verify a key.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +26,20 @@ pub struct VerifyRequest<'a> {
     pub agent: &'a str,
     /// The rights that the request needs. They are recorded as used. The caller checks whether the key has them.
     pub required: Scopes,
+    /// The workspaces that the asking service may touch, in order: a key of another one does not exist for it. `None`:
+    /// all.
+    pub workspaces: Option<&'a [WorkspaceId]>,
 }
 
 impl VerifyRequest<'_> {
-    /// A request without required rights, from an unknown address and program.
+    /// A request without required rights, from an unknown address and program, about all workspaces.
     pub const fn new(channel: Channel) -> Self {
-        Self { channel, address: None, agent: "", required: Scopes::NONE }
+        Self { channel, address: None, agent: "", required: Scopes::NONE, workspaces: None }
+    }
+
+    /// Whether the asker may know about keys of this workspace.
+    pub(super) fn reaches(&self, workspace: WorkspaceId) -> bool {
+        self.workspaces.is_none_or(|granted| granted.binary_search(&workspace).is_ok())
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Source, none_of, sources};
 
 /// What an operation does to ask for a permission. A [`CredentialAdmin`](domicile::base::CredentialAdmin) proves one.
-const QUESTIONS: [&str; 4] = ["can_manage(", "matches!(actor, Actor::", "let Actor::", "admin: &CredentialAdmin"];
+const QUESTIONS: [&str; 5] =
+    ["can_manage(", "is_operator(", "matches!(actor, Actor::", "let Actor::", "admin: &CredentialAdmin"];
 /// What an operation does to record an event.
 const RECORDS: [&str; 1] = ["audit::record("];
 /// Modules whose functions have the names of operations but are none.

@@ -129,7 +129,6 @@ const UNCHECKED: &[(&str, &[&str])] = &[
     ("preference", &["language", "time_zone"]),
     ("profile_link", &["value"]),
     ("revocation", &["subject_id"]),
-    ("service", &["id", "name"]),
     ("session", &["id", "address", "agent", "method"]),
     ("site", &["site_id"]),
     ("snapshot_stamp", &["engine_version", "keyring_id"]),

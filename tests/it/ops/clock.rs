@@ -58,6 +58,7 @@ impl TestApp {
             scope: None,
             address: None,
             agent: String::new(),
+            workspaces: None,
         };
         let verifier = Verifier::new(self.app.clone());
         let issued = self.block_on(flows::exchange(&self.app, &verifier, request)).ok()?;

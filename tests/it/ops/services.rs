@@ -6,6 +6,8 @@ use domicile::services::{self, Callers, Service, ServiceError};
 
 use crate::support::{TestApp, create_service};
 
+mod grants;
+
 /// The service that has this credential, as the hot path and as a plain read find it. Both must agree.
 fn service_of(site: &TestApp, callers: &Callers, credential: &Secret<String>) -> Option<String> {
     let cached = callers.find(credential.expose()).unwrap().map(|caller| caller.0.name.clone());

@@ -27,6 +27,7 @@ fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<IssuedToken
         scope: scope.map(str::to_owned),
         address: None,
         agent: String::new(),
+        workspaces: None,
     };
     app.block_on(flows::exchange(&app.app, &Verifier::new(app.app.clone()), request))
 }

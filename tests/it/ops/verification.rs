@@ -119,14 +119,20 @@ impl History {
     fn compare(&self, context: &str) -> Vec<String> {
         let here = VerifyRequest { address: "203.0.113.7".parse().ok(), ..VerifyRequest::new(Channel::Api) };
         let elsewhere = VerifyRequest { address: "198.51.100.7".parse().ok(), ..here };
+        // A service that may only touch the workspace of the first person.
+        let granted = [self.people[0].workspace];
+        let limited = VerifyRequest { workspaces: Some(&granted), ..here };
         let mut answers = Vec::new();
         for key in &self.keys {
-            for request in [&here, &elsewhere, &here] {
+            for request in [&limited, &here, &elsewhere, &limited, &here] {
                 let text = key.secret.expose();
                 let plain = self.app.read(|view| verify_uncached(view, text, request).unwrap());
                 let plain = seen_by_program(plain);
                 let fast = seen_by_program(self.verifier.verify_request(text, request).unwrap());
                 assert_eq!(fast, plain, "{context}: {}", key.key.id);
+                if request.workspaces.is_some() && key.key.workspace != granted[0] {
+                    assert_eq!(plain, "Unknown", "{context}: {}", key.key.id);
+                }
                 answers.push(plain);
             }
         }

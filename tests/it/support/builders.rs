@@ -6,7 +6,7 @@ use domicile::api_keys::{Expiry, KeyChange, KeyName, KeyNote, Limits, NewApiKey}
 use domicile::base::{AccountId, Actor, ApiKeyId, EmailAddress, Quantity, Secret, Timestamp, Visitor, WorkspaceId};
 use domicile::billing::usage::{EventName, NewEvent};
 use domicile::db::Tx;
-use domicile::services::{self, Service, ServiceError, ServiceName};
+use domicile::services::{self, Grant, Service, ServiceError, ServiceName};
 use domicile::sessions::NewSession;
 use domicile::signin::{NewPerson, SignIn};
 
@@ -161,5 +161,5 @@ impl SessionBuilder {
 
 /// Creates a service, as the operator does. Answers its credential too.
 pub fn create_service(tx: &mut Tx<'_>, name: &str) -> Result<(Service, Secret<String>), ServiceError> {
-    services::create(tx, &Actor::Operator, &ServiceName::parse(name).unwrap())
+    services::create(tx, &Actor::Operator, &ServiceName::parse(name).unwrap(), Grant::default())
 }

@@ -4,11 +4,12 @@ use domicile::accounts::{self, AccountEvent, AccountState, addresses};
 use domicile::activity::CATALOGUE;
 use domicile::api_keys::{self, ApiKeyEvent, KeyState, Limits};
 use domicile::audit::{self, AccessChange, Event, EventKind, Outcome};
-use domicile::base::{Actor, ApiKeyId, EmailAddress, EmailId, days, hours};
+use domicile::base::{Actor, ApiKeyId, EmailAddress, EmailId, WorkspaceId, days, hours};
 use domicile::factors::{self, FactorEvent};
 use domicile::journal::{self, TableState};
 use domicile::privacy::PrivacyEvent;
 use domicile::restore::{self, Replayed};
+use domicile::services::{ServiceScopes, WorkspaceGrant};
 use domicile::signin::{self, SigninEvent, oauth};
 use domicile::{invitations, privacy, services, sessions, snapshots};
 use rusqlite::named_params;
@@ -198,31 +199,57 @@ fn limits_that_exclude_no_network_leave_no_line() {
 #[test]
 fn credentials_of_services_end_again() {
     let site = TestApp::new();
-    let [rotated, revoked, leaked] = ["rotated", "revoked", "leaked"]
+    let [rotated, revoked, leaked, gone] = ["rotated", "revoked", "leaked", "gone"]
         .map(|name| site.write(move |tx| create_service(tx, name)).map(|(_, secret)| secret).unwrap());
     let second = site.write(|tx| services::rotate(tx, &Actor::Operator, "leaked", hours(24))).unwrap().secret;
     let backup = Backup::of(&site);
     let one = site.read(|view| {
         let service = services::find(view, "leaked").unwrap();
-        services::list_credentials(view, service.id).unwrap()[0].id
+        let listed = services::list_credentials(view, service.id).unwrap();
+        listed.into_iter().find(|one| leaked.expose().starts_with(&one.display)).unwrap().id
     });
     site.write(move |tx| {
         services::rotate(tx, &Actor::Operator, "rotated", hours(1))?;
         services::revoke(tx, &Actor::Operator, "revoked", None)?;
-        services::revoke(tx, &Actor::Operator, "leaked", Some(one)).map(drop)
+        services::revoke(tx, &Actor::Operator, "leaked", Some(one))?;
+        services::disconnect(tx, &Actor::Operator, "gone").map(drop)
     })
     .unwrap();
 
     let (restored, replayed) = backup.restored_with_journal_of(&site);
 
-    assert_eq!((replayed.lines, replayed.changed), (3, 3));
+    assert_eq!((replayed.lines, replayed.changed), (4, 4));
     let valid = || {
-        [&rotated, &revoked, &leaked, &second]
+        [&rotated, &revoked, &leaked, &second, &gone]
             .map(|secret| restored.read(|view| services::find_by_credential(view, secret.expose()).unwrap()).is_some())
     };
-    assert_eq!(valid(), [true, false, false, true]);
+    assert_eq!(valid(), [true, false, false, true, false]);
     restored.clock.advance(hours(1));
-    assert_eq!(valid(), [false, false, false, true]);
+    assert_eq!(valid(), [false, false, false, true, false]);
+    assert!(restored.read(|view| services::find(view, "gone").unwrap().disconnected_at.is_some()));
+}
+
+#[test]
+fn what_was_taken_from_a_service_is_taken_again() {
+    let site = TestApp::new();
+    let [ada, bob] = ["ada-ada", "bob-bob"].map(|name| site.person(name).workspace);
+    site.write(|tx| create_service(tx, "farm").map(drop)).unwrap();
+    let change = |scopes: &'static str, workspaces: WorkspaceGrant| {
+        let scopes = ServiceScopes::parse(scopes);
+        site.write(move |tx| services::change(tx, &Actor::Operator, "farm", scopes, Some(workspaces)).map(drop))
+            .unwrap();
+    };
+    let only = |workspaces: &[WorkspaceId]| WorkspaceGrant::only(workspaces.to_vec()).unwrap();
+    change("keys:verify usage:write", only(&[ada, bob]));
+    let backup = Backup::of(&site);
+    // Something is given too, which the journal does not give again.
+    change("keys:verify resources:write", only(&[bob]));
+
+    let (restored, replayed) = backup.restored_with_journal_of(&site);
+
+    assert_eq!((replayed.lines, replayed.changed), (1, 1));
+    let grant = restored.read(|view| services::find(view, "farm").unwrap().grant);
+    assert_eq!((grant.scopes.names().as_str(), grant.workspaces), ("keys:verify", only(&[bob])));
 }
 
 #[test]

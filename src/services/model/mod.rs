@@ -1,5 +1,11 @@
 //! Connected services: types and pure rules.
 
+mod grant;
+mod resource_type;
+
+pub use grant::{Grant, ServiceScope, ServiceScopes, WORKSPACES_MAX, WorkspaceGrant};
+pub use resource_type::{Category, LimitKey, ResourceType};
+
 use crate::base::{Secret, ServiceCredentialId, ServiceId, Timestamp};
 
 /// The prefix of every service credential, without the underscore.
@@ -10,10 +16,14 @@ pub const CREDENTIAL_PREFIX: &str = "dos";
 pub struct Service {
     #[allow(missing_docs)]
     pub id: ServiceId,
-    /// Unique on this appliance. It is the user name of HTTP Basic.
+    /// Unique among the connected services of this appliance. It is the user name of HTTP Basic.
     pub name: String,
+    /// What it may do.
+    pub grant: Grant,
     #[allow(missing_docs)]
     pub created_at: Timestamp,
+    /// `None`: it is connected.
+    pub disconnected_at: Option<Timestamp>,
 }
 
 impl Service {
