@@ -23,6 +23,7 @@ pub struct App {
     journal: Arc<JournalFile>,
     passwords: PasswordPool,
     jobs_waiting: watch::Sender<()>,
+    commands_waiting: watch::Sender<()>,
     transport: Transport,
     http_client: HttpClient,
     rates: Mutex<RateLimiter<(&'static str, Network), NETWORKS_MAX>>,
@@ -111,6 +112,8 @@ impl App {
         let (layout, transport) = check_before_open(&site.config)?;
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
+        let commands_waiting = watch::Sender::new(());
+        let wake_inbox = commands_waiting.clone();
         let http_client = HttpClient::new(&site.config);
         let readiness = Arc::<Readiness>::default();
         let metrics = Arc::<Metrics>::default();
@@ -121,6 +124,9 @@ impl App {
             on_commit: Box::new(move |committed| {
                 if committed.jobs {
                     wake.send_replace(());
+                }
+                if committed.commands {
+                    wake_inbox.send_replace(());
                 }
             }),
             write_journal: Box::new(move |view| match journal_of_writer.append(view) {
@@ -142,6 +148,7 @@ impl App {
             journal,
             passwords,
             jobs_waiting,
+            commands_waiting,
             transport,
             http_client,
             rates: Mutex::default(),
@@ -386,6 +393,11 @@ impl App {
     /// A receiver that changes when a committed transaction has queued a job.
     pub fn jobs_wake(&self) -> watch::Receiver<()> {
         self.jobs_waiting.subscribe()
+    }
+
+    /// A receiver that changes when a committed transaction has sent a command to a service, or changed one.
+    pub fn commands_wake(&self) -> watch::Receiver<()> {
+        self.commands_waiting.subscribe()
     }
 }
 

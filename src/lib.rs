@@ -32,6 +32,8 @@ pub mod verification;
 
 pub mod tokens;
 
+pub mod inbox;
+
 pub mod factors;
 pub mod resources;
 pub mod services;

@@ -10,13 +10,14 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys;
 use crate::app::App;
 use crate::base::seconds;
+use crate::inbox::AckHandler;
 use crate::jobs::{self, JobHandler, Outcome, Periodic};
 use crate::journal::{Extent, JournalError};
 use crate::threads::spawn_blocking;
 use crate::verification::{self, Verifier};
 use crate::{
-    accounts, audit, billing, clock, db, factors, idempotency, invitations, mail, maintenance, privacy, sessions,
-    signin, snapshots, tokens,
+    accounts, audit, billing, clock, db, factors, idempotency, inbox, invitations, mail, maintenance, privacy,
+    sessions, signin, snapshots, tokens,
 };
 
 /// One piece of periodic work: when (a cron expression with seconds, in UTC), what and why. `job` is the name of its
@@ -160,6 +161,9 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     PUBLISH_HANDLER,
 ];
 
+/// What follows from the acknowledgement of a command, for each kind that has consequences here.
+pub const ACK_HANDLERS: &[AckHandler] = &[];
+
 /// Also queued by an erasure.
 const PUBLISH_HANDLER: JobHandler = JobHandler::with_own_queue(snapshots::jobs::PUBLISH, |app, payload| {
     Box::pin(snapshots::jobs::publish_when_changed(app, payload))
@@ -193,6 +197,7 @@ async fn purge(app: Arc<App>) -> Outcome {
             mail::purge_old(tx)?;
             db::purge_changes(tx)?;
             tokens::purge_old(tx)?;
+            inbox::purge_old(tx)?;
             jobs::purge_finished(tx)
         })
         .await;

@@ -5,6 +5,7 @@ use crate::api_keys::ApiKeyEvent;
 use crate::audit::{EventType, SiteEvent};
 use crate::billing::BillingEvent;
 use crate::factors::FactorEvent;
+use crate::inbox::InboxEvent;
 use crate::invitations::InvitationEvent;
 use crate::people::PeopleEvent;
 use crate::privacy::PrivacyEvent;
@@ -25,6 +26,7 @@ pub const CATALOGUE: &[&[EventType]] = &[
     SessionEvent::TYPES,
     ApiKeyEvent::TYPES,
     TokenEvent::TYPES,
+    InboxEvent::TYPES,
     ServiceEvent::TYPES,
     FactorEvent::TYPES,
     BillingEvent::TYPES,

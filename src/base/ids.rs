@@ -139,6 +139,8 @@ ids! {
     ServiceId = "svc";
     /// A credential of a connected service.
     ServiceCredentialId = "cred";
+    /// A command to a connected service.
+    CommandId = "cmd";
     /// A browser session, as lists and the audit log name it. The cookie has another value, which is secret.
     SessionId = "ses";
     /// The identity of a person at another sign-in provider.

@@ -173,6 +173,8 @@ pub struct Metrics {
     security: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     /// Snapshots that were published, and that failed, since the start.
     pub snapshots: [AtomicU64; 2],
+    /// Webhooks that services took, and attempts that failed, since the start.
+    pub webhooks: [AtomicU64; 2],
     /// Requests that had to wait because of wrong proofs before them.
     pub throttled: AtomicU64,
     /// When the appliance was opened, in milliseconds since 1970.
@@ -196,6 +198,11 @@ impl Metrics {
             worker.durations[class as usize].add_to(&mut durations);
         }
         (sums, durations)
+    }
+
+    /// Counts an attempt to send a webhook.
+    pub fn note_webhook(&self, is_taken: bool) {
+        self.webhooks[usize::from(!is_taken)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes how a run of a job ended: an index of [`JOB_OUTCOMES`].

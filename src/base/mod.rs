@@ -51,5 +51,5 @@ pub use shown_once::{SHOWN_FOR, ShownOnce};
 pub use text::{SharedText, percent_encoded, size_in_words, wait_in_words};
 pub use time::{Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use typed_code::{fold_code, six_digits};
-pub use visible::{is_visible, visible_lines};
+pub use visible::{is_visible, made_visible, visible_lines};
 pub use zone::Zone;

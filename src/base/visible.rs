@@ -35,6 +35,16 @@ pub fn visible_lines(text: &str) -> Option<String> {
     text.split('\n').all(is_fine).then(|| text.to_owned())
 }
 
+/// The beginning of a text of another program, in one line that can be shown: at most so many characters, without hidden ones.
+pub fn made_visible(text: &str, most: usize) -> String {
+    let shown = |letter: char| match letter {
+        letter if letter.is_whitespace() => ' ',
+        letter if is_hidden(letter) => char::REPLACEMENT_CHARACTER,
+        letter => letter,
+    };
+    text.trim().chars().take(most).map(shown).collect()
+}
+
 fn is_ignorable(letter: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(letter)
 }

@@ -14,6 +14,7 @@ mod doctor;
 mod factors;
 mod failure;
 mod health;
+mod inbox;
 mod init;
 mod invitations;
 mod keys;

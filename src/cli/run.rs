@@ -9,8 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    backup, check, demo, doctor, health, init, keys, log, mail, maintenance, manual, people, restore, serve, services,
-    site, status,
+    backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, restore, serve,
+    services, site, status,
 };
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
@@ -72,6 +72,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Account { command } => people::account(common, command),
         Command::Key { command } => keys::key(common, command),
         Command::Service { command } => services::service(common, command),
+        Command::Inbox { command } => inbox::inbox(common, command),
         Command::Mail { command } => mail::mail(common, command),
         Command::Credit { command } => site::credit(common, command),
         Command::Ledger { command } => site::ledger(common, command),

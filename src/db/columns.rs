@@ -3,9 +3,9 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, IdentityId, InvitationId,
-    JobId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceCredentialId, ServiceId,
-    SessionId, Timestamp, TransactionId, WorkspaceId,
+    AccountId, ApiKeyId, ArtifactId, CommandId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, IdentityId,
+    InvitationId, JobId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceCredentialId,
+    ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ macro_rules! text_ids {
 }
 
 text_ids! {
-    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId SessionId EventId LedgerAccountId TransactionId LotId JobId
+    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId CommandId SessionId EventId LedgerAccountId TransactionId LotId JobId
     MailId RequestId ArtifactId IdentityId InvitationId PasskeyId
 }
 

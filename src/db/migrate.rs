@@ -43,6 +43,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0029_known_browsers.sql"),
     include_str!("migrations/0030_statement_and_journal.sql"),
     include_str!("migrations/0031_service_grants.sql"),
+    include_str!("migrations/0032_inbox.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

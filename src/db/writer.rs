@@ -34,6 +34,7 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// Triggers record each change of a credential in this table (see `epoch`).
 const CHANGE_TABLE: &str = "credential_change";
 const JOB_TABLE: &str = "job";
+const COMMAND_TABLE: &str = "service_command";
 /// Its new rows are written outside the database too, before their callers are answered.
 const JOURNAL_TABLE: &str = "journal";
 const CLOCK_TABLE: &str = "clock";
@@ -45,6 +46,8 @@ const PENDING_ERASURE_TABLE: &str = "erasure_pending";
 pub struct Committed {
     /// There may be a new job.
     pub jobs: bool,
+    /// There may be a new command to a service, or another one is due.
+    pub commands: bool,
 }
 
 /// Writes what the journal in the database has more than its file.
@@ -182,6 +185,7 @@ const CONTENT: u8 = 4;
 const CLOCK: u8 = 8;
 const JOURNAL: u8 = 16;
 const HOUSEKEEPING: u8 = 32;
+const COMMANDS: u8 = 64;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
@@ -192,6 +196,7 @@ fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), 
             PENDING_ERASURE_TABLE => HOUSEKEEPING,
             CHANGE_TABLE => CREDENTIALS | CONTENT,
             JOURNAL_TABLE => JOURNAL | CONTENT,
+            COMMAND_TABLE => COMMANDS | CONTENT,
             _ => CONTENT,
         };
         touched.fetch_or(kind, Ordering::Relaxed);
@@ -266,8 +271,9 @@ fn run(
                 validation.committed(&mut position, has_logged, &changes, has_content);
                 answer_committed(&context, batch, time.last);
                 security.iter().for_each(|event| metrics.note_security(event));
-                if mask & JOBS != 0 {
-                    (context.on_commit)(Committed { jobs: true });
+                let committed = Committed { jobs: mask & JOBS != 0, commands: mask & COMMANDS != 0 };
+                if committed != Committed::default() {
+                    (context.on_commit)(committed);
                 }
                 checkpoint_when_due(&context);
             }

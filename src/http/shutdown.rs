@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use tokio::sync::watch;
 
 use super::Fault;
 use crate::base::Problem;
@@ -20,17 +21,29 @@ pub struct ShutdownSignal(Arc<State>);
 struct State {
     is_requested: AtomicBool,
     last_answers: AtomicUsize,
+    waiting: watch::Sender<()>,
 }
 
 impl ShutdownSignal {
     /// Requests the stop.
     pub fn request(&self) {
         self.0.is_requested.store(true, Ordering::Relaxed);
+        self.0.waiting.send_replace(());
     }
 
     /// Whether the stop was requested.
     pub fn is_requested(&self) -> bool {
         self.0.is_requested.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the stop is requested.
+    pub async fn requested(&self) {
+        let mut changed = self.0.waiting.subscribe();
+        while !self.is_requested() {
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Counts an answer after which its connection is closed, because the stop was requested.

@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
 use super::addresses::is_public;
 use super::documents::Documents;
@@ -20,12 +21,15 @@ use crate::config::Config;
 const CALL_TIMEOUT: Duration = seconds(10);
 /// The maximum duration of the connection setup.
 const CONNECT_TIMEOUT: Duration = seconds(5);
-/// The maximum size of an answer in bytes. The answers that we expect are much smaller.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+/// The maximum size of an answer in KiB. The answers that we expect are much smaller.
+const BODY_KIB_MAX: usize = 256;
+/// The maximum size of the answer to a webhook in KiB. Only its status counts.
+const WEBHOOK_KIB_MAX: usize = 64;
 
 /// The HTTP client, see the module. It is built when the first call is made.
 pub struct HttpClient {
     declared: Arc<EgressHosts>,
+    lookup: Lookup,
     client: OnceLock<Result<Client, CallError>>,
     pub(super) documents: Documents,
 }
@@ -61,18 +65,63 @@ pub enum CallError {
     /// No answer in time.
     #[error("there was no answer within 10 seconds")]
     TooSlow,
-    /// The answer is longer than 256 KiB.
-    #[error("the answer is longer than 256 KiB")]
-    TooLong,
+    /// The answer is longer than so many KiB.
+    #[error("the answer is longer than {0} KiB")]
+    TooLong(usize),
     /// The connection, the certificate or the protocol failed.
     #[error("the call failed: {0}")]
     Failed(String),
+}
+
+/// A webhook without a complete answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct FailedPost {
+    /// The status, if at least the head of the answer arrived.
+    pub status: Option<u16>,
+    pub error: CallError,
+}
+
+/// Whether a webhook may be sent to this address: as for every other call, and this machine has to be declared too, because
+/// services choose the address.
+///
+/// # Errors
+/// [`CallError::Address`], [`CallError::Undeclared`].
+pub fn check_webhook_url(config: &Config, url: &str) -> Result<(), CallError> {
+    EgressHosts::of(config).allowed_webhook(url).map(drop)
 }
 
 /// The hosts of `[[egress]]`.
 struct EgressHosts(Vec<String>);
 
 impl EgressHosts {
+    fn of(config: &Config) -> Self {
+        Self(config.egress.iter().map(|entry| entry.host.clone()).collect())
+    }
+
+    /// Checks whether the URL may be called. An address instead of a host name is checked here, because it is never
+    /// resolved.
+    fn allowed(&self, text: &str) -> Result<Url, CallError> {
+        let url = Url::parse(text).map_err(|_| CallError::Address(text.to_owned()))?;
+        let host = url.host_str().unwrap_or_default();
+        let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_this_machine(host);
+        if host.is_empty() || !is_safe || !url.username().is_empty() || url.password().is_some() {
+            return Err(CallError::Address(text.to_owned()));
+        }
+        if !self.has(host) && !self.has(bare(host)) {
+            return Err(CallError::Undeclared(bare(host).to_owned()));
+        }
+        Ok(url)
+    }
+
+    /// As [`EgressHosts::allowed`], for an address that another program chose.
+    fn allowed_webhook(&self, text: &str) -> Result<Url, CallError> {
+        let url = self.allowed(text)?;
+        let host = url.host_str().unwrap_or_default();
+        let is_declared = self.0.iter().any(|known| known == host || known == bare(host));
+        if is_declared { Ok(url) } else { Err(CallError::Undeclared(bare(host).to_owned())) }
+    }
+
     /// Whether a host may be called: it is declared, or it is this machine.
     fn has(&self, host: &str) -> bool {
         is_this_machine(host) || self.0.iter().any(|known| known == host)
@@ -89,10 +138,14 @@ impl EgressHosts {
     }
 }
 
-/// The address in a host, if the host is an address and not a name. URLs put brackets around IPv6 addresses.
+/// A host without the brackets that URLs put around IPv6 addresses.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// The address in a host, if the host is an address and not a name.
 fn parse_ip_literal(host: &str) -> Option<IpAddr> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    bare(host).parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -102,8 +155,12 @@ fn is_this_machine(host: &str) -> bool {
 impl HttpClient {
     /// A client for the hosts that the configuration declares. It does not connect yet.
     pub fn new(config: &Config) -> Self {
-        let hosts = config.egress.iter().map(|entry| entry.host.clone()).collect();
-        Self { declared: Arc::new(EgressHosts(hosts)), client: OnceLock::new(), documents: Documents::default() }
+        let declared = Arc::new(EgressHosts::of(config));
+        Self::with_lookup(declared, Arc::new(|host| Box::pin(system_lookup(host))))
+    }
+
+    fn with_lookup(declared: Arc<EgressHosts>, lookup: Lookup) -> Self {
+        Self { declared, lookup, client: OnceLock::new(), documents: Documents::default() }
     }
 
     /// Sends a GET request.
@@ -122,6 +179,18 @@ impl HttpClient {
         self.call(Method::POST, url, headers, Some(form)).await
     }
 
+    /// Sends a webhook: JSON in a POST request, to an address that another program chose. The answer has at most 64 KiB.
+    ///
+    /// # Errors
+    /// [`FailedPost`].
+    pub async fn post_webhook(&self, url: &str, headers: &[(&str, &str)], body: String) -> Result<Reply, FailedPost> {
+        let url = self.declared.allowed_webhook(url)?;
+        let request = self.request(Method::POST, url, headers)?.header(CONTENT_TYPE, "application/json").body(body);
+        let response = request.send().await.map_err(|error| call_error(&error))?;
+        let status = Some(response.status().as_u16());
+        read_reply(response, WEBHOOK_KIB_MAX).await.map_err(|error| FailedPost { status, error })
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -129,44 +198,44 @@ impl HttpClient {
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
     ) -> Result<Reply, CallError> {
-        let url = self.allowed(url)?;
-        let client = self.client.get_or_init(|| build(self.declared.clone())).as_ref().map_err(Clone::clone)?;
-        let mut request = client.request(method, url).header(ACCEPT, "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
+        let mut request = self.request(method, self.declared.allowed(url)?, headers)?;
         if let Some(form) = form {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(encode(form));
         }
-        let mut response = request.send().await.map_err(|error| call_error(&error))?;
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| call_error(&error))? {
-            if body.len() + piece.len() > BODY_BYTES_MAX {
-                return Err(CallError::TooLong);
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(Reply { status: response.status().as_u16(), body })
+        let response = request.send().await.map_err(|error| call_error(&error))?;
+        read_reply(response, BODY_KIB_MAX).await
     }
 
-    /// Checks whether the URL may be called. An address instead of a host name is checked here, because it is never
-    /// resolved.
-    fn allowed(&self, text: &str) -> Result<Url, CallError> {
-        let url = Url::parse(text).map_err(|_| CallError::Address(text.to_owned()))?;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_this_machine(&host);
-        if host.is_empty() || !is_safe || !url.username().is_empty() || url.password().is_some() {
-            return Err(CallError::Address(text.to_owned()));
-        }
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if !self.declared.has(&host) && !self.declared.has(bare) {
-            return Err(CallError::Undeclared(bare.to_owned()));
-        }
-        Ok(url)
+    /// A request to an address that was checked.
+    fn request(&self, method: Method, url: Url, headers: &[(&str, &str)]) -> Result<RequestBuilder, CallError> {
+        let client = self.client.get_or_init(|| build(self.resolver())).as_ref().map_err(Clone::clone)?;
+        let request = client.request(method, url).header(ACCEPT, "application/json");
+        Ok(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+    }
+
+    fn resolver(&self) -> AllowedResolver {
+        AllowedResolver { declared: self.declared.clone(), lookup: self.lookup.clone() }
     }
 }
 
-fn build(declared: Arc<EgressHosts>) -> Result<Client, CallError> {
+impl From<CallError> for FailedPost {
+    fn from(error: CallError) -> Self {
+        Self { status: None, error }
+    }
+}
+
+async fn read_reply(mut response: Response, kib_max: usize) -> Result<Reply, CallError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| call_error(&error))? {
+        if body.len() + piece.len() > kib_max * 1024 {
+            return Err(CallError::TooLong(kib_max));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Reply { status: response.status().as_u16(), body })
+}
+
+fn build(resolver: AllowedResolver) -> Result<Client, CallError> {
     let authorities = Authorities::of_system().map_err(CallError::Authorities)?;
     Client::builder()
         .tls_backend_preconfigured(authorities.client_config())
@@ -176,14 +245,24 @@ fn build(declared: Arc<EgressHosts>) -> Result<Client, CallError> {
         .redirect(Policy::none())
         .no_proxy()
         .referer(false)
-        .dns_resolver(AllowedResolver(declared))
+        .dns_resolver(resolver)
         .build()
         .map_err(|error| CallError::Failed(root_cause(&error)))
 }
 
 /// Resolves names and returns only allowed addresses. The client connects to these addresses, so a name cannot resolve
 /// to another one after the check (DNS rebinding).
-struct AllowedResolver(Arc<EgressHosts>);
+struct AllowedResolver {
+    declared: Arc<EgressHosts>,
+    lookup: Lookup,
+}
+
+/// Asks for the addresses of a host: the resolver of the system, or that of a test.
+type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+async fn system_lookup(host: String) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host.as_str(), 0)).await?.collect())
+}
 
 /// An address that [`AllowedResolver`] refused, inside the client's own error type.
 #[derive(Debug, thiserror::Error)]
@@ -192,10 +271,11 @@ struct NotAllowed(CallError);
 
 impl Resolve for AllowedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let declared = self.0.clone();
+        let declared = self.declared.clone();
+        let host = name.as_str().to_owned();
+        let lookup = (self.lookup)(host.clone());
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let resolved: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let resolved = lookup.await?;
             let allowed: Vec<SocketAddr> =
                 resolved.iter().copied().filter(|one| declared.may_resolve_to(&host, one.ip())).collect();
             match (allowed.is_empty(), resolved.first()) {
@@ -249,6 +329,8 @@ fn encode(form: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     fn declared(hosts: &[&str]) -> EgressHosts {
@@ -272,13 +354,58 @@ mod tests {
     #[tokio::test]
     async fn the_hint_about_a_private_address_is_found_inside_the_error() {
         // An address is its own name, so no name server is asked.
-        let resolver = AllowedResolver(Arc::new(declared(&["10.0.0.5"])));
+        let client =
+            HttpClient::with_lookup(Arc::new(declared(&["10.0.0.5"])), Arc::new(|host| Box::pin(system_lookup(host))));
+        let resolver = client.resolver();
         let refused = resolver.resolve("10.0.0.6".parse().unwrap()).await.err().unwrap();
 
         let expected = CallError::Private { host: "10.0.0.6".into(), address: "10.0.0.6".parse().unwrap() };
         assert_eq!(refusal_in(refused.as_ref()), Some(expected.clone()));
         assert!(expected.to_string().contains("[[egress]]"));
         assert!(resolver.resolve("10.0.0.5".parse().unwrap()).await.is_ok());
+    }
+
+    /// A resolver that answers the first question with a public address and all others with one of this machine.
+    fn rebinding(port: u16, questions: Arc<AtomicU32>) -> Lookup {
+        Arc::new(move |_| {
+            let ip: IpAddr = match questions.fetch_add(1, Ordering::SeqCst) {
+                0 => [93, 184, 216, 34].into(),
+                _ => [127, 0, 0, 1].into(),
+            };
+            Box::pin(async move { Ok(vec![SocketAddr::new(ip, port)]) })
+        })
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_this_machine_after_the_check_reaches_nothing() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let questions = Arc::new(AtomicU32::new(0));
+        let hosts = Arc::new(declared(&["service.example"]));
+        let client = HttpClient::with_lookup(hosts, rebinding(port, questions.clone()));
+        // The client connects to what this returns, and asks nobody else.
+        let checked: Vec<_> = client.resolver().resolve("service.example".parse().unwrap()).await.unwrap().collect();
+        assert_eq!(checked, [SocketAddr::from(([93, 184, 216, 34], port))]);
+
+        let called = client.post_webhook(&format!("https://service.example:{port}/"), &[], "{}".into()).await;
+
+        let refused = CallError::Private { host: "service.example".into(), address: [127, 0, 0, 1].into() };
+        assert_eq!(called.map(|reply| reply.status), Err(FailedPost::from(refused)));
+        assert_eq!(questions.load(Ordering::SeqCst), 2, "one call asks once");
+        assert!(listener.accept().is_err(), "nobody has connected");
+    }
+
+    #[tokio::test]
+    async fn of_several_addresses_only_the_allowed_ones_are_used() {
+        let answer = |_| -> BoxFuture<'static, _> {
+            let addresses = ["10.0.0.1:1", "93.184.216.34:1", "[::1]:1", "[2606:4700::1]:1"];
+            Box::pin(async move { Ok(addresses.map(|address| address.parse().unwrap()).to_vec()) })
+        };
+        let client = HttpClient::with_lookup(Arc::new(declared(&["service.example"])), Arc::new(answer));
+        let found = client.resolver().resolve("service.example".parse().unwrap()).await.unwrap();
+        let found: Vec<_> = found.map(|address| address.to_string()).collect();
+        assert_eq!(found, ["93.184.216.34:1", "[2606:4700::1]:1"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::http::{
 };
 use crate::sessions::{CookieState, CurrentSession, End};
 use crate::signin::SigninFlash;
-use crate::{db, factors, mail, restore, sessions};
+use crate::{db, factors, inbox, mail, restore, sessions};
 
 /// Whether [`attach`] has nothing to do: true for most requests of services and gateways.
 fn needs_no_identity(request: &ServiceRequest, client: ClientKind, route: Option<&Route>) -> bool {
@@ -85,14 +85,15 @@ pub(super) async fn attach(
     Ok(())
 }
 
-/// What operators see on every page: a restore, and mail that waits.
+/// What operators see on every page: a restore, mail that waits, and what services have not done.
 fn notices(view: &View<'_>, is_operator: bool, read: Option<&str>) -> Result<StandingNotices, db::Error> {
     let restored = restore::notice(view, is_operator, read)?.map(|restore::Notice { id, sentences }| StandingNotice {
         sentences,
         dismissal: Some(Dismissal { id, action: READ_NOTICE_PATH }),
     });
     let waiting = mail::notice(view, is_operator)?.map(|sentences| StandingNotice { sentences, dismissal: None });
-    Ok(StandingNotices(restored.into_iter().chain(waiting).collect()))
+    let overdue = inbox::notice(view, is_operator)?.map(|sentences| StandingNotice { sentences, dismissal: None });
+    Ok(StandingNotices(restored.into_iter().chain(waiting).chain(overdue).collect()))
 }
 
 /// Whether the request counts as use of the session.

@@ -220,6 +220,8 @@ routes! {
     POST "/v1/token"                                  Public [visitor] => services::api::token;
     GET  "/v1/revocations"                            Service [counted(RequestClass::Poll)]
         => services::api::revocations;
+    GET  "/v1/inbox"                                  Service [counted(RequestClass::Poll)] => services::api::inbox;
+    POST "/v1/inbox/{id}/ack"                         Service => services::api::acknowledge;
     GET  "/api/account/summary"                       KeyHolder("account:read") => settings::api::summary;
     GET  "/api/api-keys"                              KeyHolder("account:read") => verification::api::list;
     GET  "/api/users"                                 KeyHolder("account:read") => settings::api::profile;

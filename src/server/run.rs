@@ -20,9 +20,11 @@ use crate::base::seconds;
 use crate::config::Config;
 use crate::db;
 use crate::http::ShutdownSignal;
+use crate::inbox::{self, WaitingPolls};
 use crate::jobs::Runner;
 use crate::schedule::{self, Schedule};
 use crate::services::Callers;
+use crate::services::api::AckHandlers;
 use crate::threads::{self, Cores};
 use crate::tokens;
 use crate::verification::Verifier;
@@ -88,6 +90,8 @@ pub async fn serve(
     let verifier = Data::new(Verifier::new(app.clone()));
     let callers = Data::new(Callers::new(app.clone()));
     let shared = Data::new(app.clone());
+    let polls = Data::new(WaitingPolls::default());
+    let ack_handlers = Data::new(AckHandlers(schedule::ACK_HANDLERS));
     let page_frame = Data::new(frame::page_frame());
     let shutdown = Data::new(ShutdownSignal::default());
     let mut listeners = Listeners::take(config.listen.sockets()).map_err(ServeError)?;
@@ -106,6 +110,8 @@ pub async fn serve(
                 .app_data(shared.clone())
                 .app_data(verifier.clone())
                 .app_data(callers.clone())
+                .app_data(ack_handlers.clone())
+                .app_data(polls.clone())
                 .app_data(shutdown.clone())
                 .app_data(page_frame.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
@@ -150,6 +156,7 @@ pub async fn serve(
         .into_iter()
         .map(|runner| tokio::spawn(runner.work()))
         .collect();
+    let _webhooks = tokio::spawn(inbox::deliver_webhooks(app.clone()));
     let schedule = Schedule::new(app.clone(), verifier.clone().into_inner());
     let scheduler = schedule
         .start()

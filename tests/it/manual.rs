@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use domicile::config::Config;
+use domicile::inbox::CommandKind;
 use domicile::server::{METRICS, MetricKind};
 use tempfile::TempDir;
 
@@ -127,7 +128,7 @@ fn every_command_of_the_manual_exists() {
     for block in blocks() {
         let (page, kind) = (&block.page, &block.kind);
         assert!(
-            ["sh", "sh run", "toml", "ini", "yaml"].contains(&kind.as_str()),
+            ["sh", "sh run", "toml", "ini", "yaml", "python"].contains(&kind.as_str()),
             "{page}: a block of the kind \"{kind}\""
         );
         for line in block.text.lines().filter(|line| kind.starts_with("sh") && !line.is_empty()) {
@@ -164,6 +165,24 @@ fn what_the_manual_says_to_run_works() {
         }
     }
     assert!(count >= 8, "only {count} blocks ran");
+}
+
+#[test]
+fn the_page_about_services_is_the_service_that_the_tests_run() {
+    let blocks = blocks_as_written("connect-a-service");
+    let sample =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sample/service.py")).unwrap();
+    let page = &pages()["connect-a-service"];
+    for kind in CommandKind::ALL.map(CommandKind::as_str) {
+        assert!(page.contains(&format!("`{kind}`")), "the page does not say what to do with {kind}");
+    }
+    assert_eq!(blocks.join("\n\n"), sample, "copy the blocks of Python into tests/sample/service.py");
+}
+
+/// The blocks of Python of a page, with their indentation.
+fn blocks_as_written(page: &str) -> Vec<String> {
+    let text = &pages()[page];
+    text.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
 /// The files in `/etc/domicile` that a block of settings names, each with contents of its kind.

@@ -1,5 +1,6 @@
 //! The arguments of the command line (clap).
 
+mod inbox;
 mod people;
 mod site;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use inbox::InboxCommand;
 pub(super) use people::{AccountCommand, KeyCommand, NewKey};
 pub(super) use site::{
     AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, MailCommand, ServiceCommand,
@@ -86,6 +88,12 @@ pub(in crate::cli) enum Command {
     Service {
         #[command(subcommand)]
         command: ServiceCommand,
+    },
+    /// See what services were asked to do, send it again, and set their webhooks.
+    #[command(subcommand_required = true)]
+    Inbox {
+        #[command(subcommand)]
+        command: InboxCommand,
     },
     /// Test the mail relay, and see or send the mails that wait.
     #[command(subcommand_required = true)]

@@ -7,7 +7,7 @@ use crate::base::Clock;
 use crate::db::{self, FileCopy, Layout};
 use crate::journal::{Extent, JournalFile};
 use crate::maintenance::{self, Escrow};
-use crate::{privacy, snapshots};
+use crate::{inbox, privacy, snapshots};
 
 pub(super) fn all(layout: &Layout, database: &FileCopy) -> Vec<Check> {
     vec![
@@ -17,6 +17,7 @@ pub(super) fn all(layout: &Layout, database: &FileCopy) -> Vec<Check> {
         drill(database),
         escrow(database),
         erasures(database),
+        commands(database),
         clock_steps(database),
     ]
 }
@@ -119,6 +120,21 @@ fn erasures(database: &FileCopy) -> Check {
             ),
         },
         Err(error) => unreadable("erasures", &error),
+    }
+}
+
+/// What services were asked to do, and have not done.
+fn commands(database: &FileCopy) -> Check {
+    const NAME: &str = "commands";
+    match inbox::overdue(&database.view()) {
+        Ok(state) => match state.notice() {
+            None => Check::ok(NAME, format!("{} are open, and none is overdue or failed", state.open)),
+            Some(mut sentences) => {
+                let cure = sentences.pop().unwrap_or_default();
+                Check::failed(NAME, sentences.join(" "), cure)
+            }
+        },
+        Err(error) => unreadable(NAME, &error),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Layout, Tx};
 use crate::jobs::NewJob;
-use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, signin, workspaces};
+use crate::{
+    accounts, api_keys, billing, factors, inbox, invitations, jobs, mail, people, sessions, signin, workspaces,
+};
 
 /// Deletes all data about the person in this transaction, as the data map defines. Sessions and keys end with it. Files
 /// and the journal are cleaned after the commit, so callers outside a transaction use `flows`.
@@ -85,6 +87,7 @@ fn delete_all_of(
     store::delete_exports(tx, account)?;
     mail::forget(tx, account)?;
     jobs::forget(tx, account)?;
+    inbox::forget(tx, account)?;
     if let Some(workspace) = workspaces::personal(tx, account)? {
         billing::forget(tx, workspace.id)?;
         workspaces::erase(tx, workspace.id)?;

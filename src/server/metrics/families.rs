@@ -52,6 +52,14 @@ families! {
         "Mails that wait to be sent.";
     MAIL_OLDEST = Gauge "domicile_mail_oldest_waiting_seconds"
         "How long the oldest mail that is not sent has waited.";
+    COMMANDS = Gauge "domicile_commands_open"
+        "Commands that services have not acknowledged yet.";
+    COMMANDS_OVERDUE = Gauge "domicile_commands_overdue"
+        "Commands that services have not acknowledged in time.";
+    COMMANDS_FAILED = Gauge "domicile_commands_failed"
+        "Commands of the last 30 days that services could not do.";
+    WEBHOOKS = Counter "domicile_webhooks_total"
+        "Attempts to send webhooks to services: taken or failed.";
     ACCOUNTS = Gauge "domicile_accounts"
         "Accounts.";
     SESSIONS = Gauge "domicile_sessions"

@@ -1,15 +1,17 @@
 //! What is read from the database and the disk.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::exposition::Exposition;
-use super::families as f;
+use super::{Family, families as f};
 use crate::app::App;
 use crate::base::{Stopwatch, Timestamp, seconds};
 use crate::db::{self, View};
+use crate::inbox::Overdue;
 use crate::maintenance::{self, DrillState};
-use crate::{accounts, api_keys, mail, sessions, threads};
+use crate::{accounts, api_keys, inbox, mail, sessions, threads};
 
 /// Rows are not counted more often than this.
 const COUNT_EVERY: Duration = seconds(30);
@@ -87,8 +89,11 @@ fn is_due(age: Duration, took: Duration) -> bool {
 }
 
 /// What a few rows say, read for every scrape. `None`: the database cannot be read.
-fn backlog_and_drills(app: &App) -> Option<(mail::Backlog, DrillState)> {
-    app.store().read_blocking(|view| Ok::<_, db::Error>((mail::backlog(view)?, maintenance::drill_state(view)?))).ok()
+fn read_few(app: &App) -> Option<(mail::Backlog, DrillState, Overdue)> {
+    let read = |view: &View<'_>| {
+        Ok::<_, db::Error>((mail::backlog(view)?, maintenance::drill_state(view)?, inbox::overdue(view)?))
+    };
+    app.store().read_blocking(read).ok()
 }
 
 /// A moment in the unit of Prometheus.
@@ -98,17 +103,13 @@ pub(super) fn in_seconds(at: Timestamp) -> String {
 
 /// Adds what is in the data folder. What cannot be read is left out.
 pub(super) fn add_stored(text: &mut Exposition, app: &Arc<App>, stored: &Arc<Stored>) {
-    let (counts, few) = (stored.counts(app), backlog_and_drills(app));
-    let (mails, drills) = (few.as_ref().map(|(mails, _)| mails), few.as_ref().map(|(_, drills)| drills));
+    let (counts, few) = (stored.counts(app), read_few(app));
+    let (mails, drills) = (few.as_ref().map(|few| &few.0), few.as_ref().map(|few| &few.1));
+    let commands = few.as_ref().map(|few| &few.2);
     let layout = app.store().layout();
     let published = std::fs::metadata(layout.snapshot()).ok();
     let made_at = published.as_ref().and_then(|file| file.modified().ok()).map(Timestamp::from_system_time);
-    let mut add = |family, value: Option<String>| {
-        text.family(family);
-        if let Some(value) = value {
-            text.value(family.name, &[], value);
-        }
-    };
+    let mut add = |family, value: Option<String>| add_value(text, family, value);
     let count = |read: fn(Counts) -> i64| counts.map(|counts| read(counts).to_string());
     let last_drill = drills.and_then(|drills| drills.last.as_ref());
     add(&f::SNAPSHOT_TIME, made_at.map(in_seconds));
@@ -119,11 +120,31 @@ pub(super) fn add_stored(text: &mut Exposition, app: &Arc<App>, stored: &Arc<Sto
     add(&f::MAILS, mails.map(|mails| mails.waiting.to_string()));
     let waited = mails.map(|mails| mails.oldest.map_or(0, |oldest| app.now().since(oldest).as_secs()));
     add(&f::MAIL_OLDEST, waited.map(|waited| waited.to_string()));
+    add(&f::COMMANDS, commands.map(|commands| commands.open.to_string()));
+    add(&f::COMMANDS_OVERDUE, commands.map(|commands| commands.overdue.to_string()));
+    add(&f::COMMANDS_FAILED, commands.map(|commands| commands.failed.to_string()));
+    add_webhooks(text, app);
+    let mut add = |family, value: Option<String>| add_value(text, family, value);
     add(&f::ACCOUNTS, count(|counts| counts.accounts));
     add(&f::SESSIONS, count(|counts| counts.sessions));
     add(&f::KEYS, count(|counts| counts.keys));
     add(&f::DATABASE_BYTES, Some(db::database_bytes(layout).to_string()));
     add(&f::DISK_FREE, db::free_bytes(layout.root()).ok().map(|free| free.to_string()));
+}
+
+fn add_value(text: &mut Exposition, family: &Family, value: Option<String>) {
+    text.family(family);
+    if let Some(value) = value {
+        text.value(family.name, &[], value);
+    }
+}
+
+fn add_webhooks(text: &mut Exposition, app: &App) {
+    let [taken, failed] = &app.metrics().webhooks;
+    text.family(&f::WEBHOOKS);
+    for (result, count) in [("taken", taken), ("failed", failed)] {
+        text.value(f::WEBHOOKS.name, &[("result", result)], count.load(Ordering::Relaxed));
+    }
 }
 
 /// Adds what the readiness probe says.

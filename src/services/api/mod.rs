@@ -1,8 +1,9 @@
 //! The API for services: introspection (RFC 7662), forward authentication, token exchange (RFC 8693), feed of
-//! revocations.
+//! revocations, inbox.
 
 mod credentials;
 mod forward_auth;
+mod inbox;
 mod introspect;
 mod revocations;
 mod token;
@@ -22,13 +23,21 @@ use crate::http::{Fault, Field};
 
 pub use credentials::caller_in_headers;
 pub use forward_auth::{forward_auth, forward_auth_without_session};
+pub use inbox::{AckHandlers, acknowledge, inbox};
 pub use introspect::{introspect, introspect_form};
 pub use revocations::revocations;
 pub use token::token;
 
 /// The description of the operations in this folder.
 #[derive(OpenApi)]
-#[openapi(paths(forward_auth::forward_auth, introspect::introspect, revocations::revocations, token::token))]
+#[openapi(paths(
+    forward_auth::forward_auth,
+    inbox::inbox,
+    inbox::acknowledge,
+    introspect::introspect,
+    revocations::revocations,
+    token::token
+))]
 pub struct Description;
 
 /// What the addresses for connected services answer to other callers, and to services that lack the scope.
@@ -68,6 +77,20 @@ fn sole_field<'f>(fields: &'f [Field<'_>], name: &'static str) -> Result<Option<
         }
         (first, _) => Ok(first.map(|(_, value)| value.trim())),
     }
+}
+
+/// A number in the query. An empty text is 0.
+///
+/// # Errors
+/// 400 for another text, and for a number above `most`.
+fn parse_number(name: &'static str, text: &str, most: u64) -> Result<u64, Problem> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_number && *number <= most).ok_or_else(|| {
+        Problem::field(name, "invalid_request", format!("{name} has to be a whole number from 0 to {most}."))
+    })
 }
 
 /// Parses the address from which a key was used, as the service sent it.

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::callers::Caller;
 use super::super::model::ServiceScope;
-use super::ServiceRefusals;
+use super::{ServiceRefusals, parse_number};
 use crate::app::{App, ConcurrencyLimit};
 use crate::base::{Problem, Stopwatch, seconds};
 use crate::http::schema::{self, ProblemDocument, ServerProblem};
@@ -128,16 +128,6 @@ pub async fn revocations(
         }
         tokio::time::sleep(POLL_INTERVAL.min(wait.saturating_sub(watch.elapsed()))).await;
     }
-}
-
-fn parse_number(name: &'static str, text: &str, most: u64) -> Result<u64, Problem> {
-    if text.is_empty() {
-        return Ok(0);
-    }
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|number| is_number && *number <= most).ok_or_else(|| {
-        Problem::field(name, "invalid_request", format!("{name} has to be a whole number from 0 to {most}."))
-    })
 }
 
 fn feed_restarted() -> Problem {

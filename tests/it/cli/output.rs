@@ -10,7 +10,8 @@ use crate::support::{Appliance, PASSWORD};
 
 /// A running appliance with a person, a key and a service.
 fn seeded() -> Appliance {
-    let site = Appliance::initialized();
+    let egress = "[[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"webhooks\"\n";
+    let site = Appliance::initialized_with(egress);
     let create =
         ["account", "create", "--email", "ada@example.org", "--username", "ada-l", "--password-stdin", "--verified"];
     site.run_with_input(&create, PASSWORD).ok();
@@ -80,6 +81,12 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "service list",
         "service show training",
         "service rotate training",
+        "inbox ping training",
+        "inbox list",
+        "inbox list training",
+        "inbox webhook training --url https://127.0.0.1/hook",
+        "inbox webhook training --rotate-secret",
+        "inbox webhook training --remove",
         "service revoke training",
         "service create other",
         "credit grant --account ada-l --amount 1 --reason x",

@@ -7,7 +7,7 @@ use domicile::privacy::data_map::SLICES;
 use super::every_statement_prepares::STORES;
 
 /// Personal columns that no update sets, each with the reason.
-const WRITTEN_ONCE: [(&str, &str); 13] = [
+const WRITTEN_ONCE: [(&str, &str); 14] = [
     ("account_email.address", "another address is another row"),
     ("account_email.folded", "it belongs to the address"),
     ("audit_private.sealed", "the audit only grows, and shrinks by erasures"),
@@ -21,6 +21,7 @@ const WRITTEN_ONCE: [(&str, &str); 13] = [
     ("profile_link.value", "all links are deleted and inserted again"),
     ("session.address", "where the sign-in came from"),
     ("session.agent", "where the sign-in came from"),
+    ("webhook_delivery.answer", "an attempt is written once"),
 ];
 
 /// The columns that a statement sets in `table`: those before ` =` between `set` and the condition, also of an upsert.

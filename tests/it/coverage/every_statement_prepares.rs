@@ -3,11 +3,11 @@
 
 use domicile::privacy::data_map::tables;
 use domicile::{
-    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, journal, mail, maintenance,
+    accounts, api_keys, audit, billing, db, factors, idempotency, inbox, invitations, jobs, journal, mail, maintenance,
     people, privacy, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 35] = [
+pub const STORES: [(&str, &[&str]); 36] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -35,6 +35,7 @@ pub const STORES: [(&str, &[&str]); 35] = [
     ("factors::passkeys", factors::PASSKEY_STATEMENTS),
     ("factors::unfinished", factors::UNFINISHED_STATEMENTS),
     ("services", services::STATEMENTS),
+    ("inbox", inbox::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),

@@ -6,6 +6,7 @@ mod enumeration;
 mod factors;
 mod front_proxies;
 mod gateways;
+mod inbox;
 mod keys;
 mod main_job;
 pub mod oauth;

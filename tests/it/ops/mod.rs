@@ -10,6 +10,7 @@ mod clock;
 mod emails;
 mod entry_links;
 mod factors;
+mod inbox;
 mod invitations;
 mod jobs_and_mail;
 mod journal;

@@ -14,15 +14,17 @@ use domicile::billing;
 use domicile::billing::usage;
 use domicile::db::View;
 use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
+use domicile::inbox::{self, CommandKind, NewCommand};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::tables;
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::signin;
 use domicile::signin::oauth;
 use domicile::verification::{self, Verifier, VerifyRequest};
-use domicile::{audit, invitations, workspaces};
+use domicile::{audit, invitations, services, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
+use serde_json::json;
 
 use crate::support::{
     KeyBuilder, PASSWORD, Person, START, SignInBuilder, TestApp, UsageBuilder, create_service, holds,
@@ -114,7 +116,30 @@ impl TestApp {
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
+        self.commands_about(&ada);
         ada
+    }
+
+    /// Commands to a service about the person, one of them to erase, and a webhook with its answer.
+    fn commands_about(&self, person: &Person) {
+        let (workspace, subject) = (Some(person.workspace), Some(person.account.id));
+        self.write(move |tx| {
+            let service = services::find(tx, "farm").unwrap().id;
+            tx.execute(
+                "insert into service_workspace (service_id, workspace_id) values (:service, :workspace)",
+                named_params! {":service": service, ":workspace": workspace},
+            )?;
+            for kind in [CommandKind::DsrExport, CommandKind::DsrErase] {
+                let data = json!({"name": CANARIES[1]});
+                let id = inbox::send(tx, service, &NewCommand { kind, workspace, subject, data, deadline: None })?;
+                tx.execute(
+                    "insert into webhook_delivery (command_id, at, duration_ms, status, answer) values (:id, 1, 2, 500, :answer)",
+                    named_params! {":id": id, ":answer": CANARIES[1]},
+                )?;
+            }
+            Ok::<_, domicile::db::Error>(())
+        })
+        .unwrap();
     }
 
     /// A connected account of another provider, and an authorization request in progress.

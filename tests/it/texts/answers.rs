@@ -49,6 +49,7 @@ fn every_described_operation_has_its_reviewed_answer() {
     let narrow = site.api_key("ada-l", &["models:read"]);
     let service = site.service("training");
     let workspace = site.workspace("ada-l");
+    let command = site.run(&["inbox", "ping", "training"]).ok();
     let document = site.call("GET", "/v1/openapi.json").send().json();
     let mut answers = Answers { site, described: BTreeSet::new(), differences: Vec::new() };
 
@@ -75,6 +76,14 @@ fn every_described_operation_has_its_reviewed_answer() {
     };
     answers.add("POST /v1/usage/events", "ok", |call| call.bearer(&service).json(&event("600")));
     answers.add("POST /v1/usage/events", "wrong", |call| call.bearer(&service).json(&event("many")));
+
+    answers.add("GET /v1/inbox", "ok", |call| call.bearer(&service));
+    answers.add("GET /v1/inbox", "no-service", |call| call);
+    let path = format!("/v1/inbox/{command}/ack");
+    let done = json!({"outcome": "done", "detail": "pong"});
+    let acknowledged = answers.site.call("POST", &path).bearer(&service).json(&done).send();
+    answers.described.insert("POST /v1/inbox/{id}/ack".to_owned());
+    answers.differences.extend(differs("answers", "post.v1.inbox.ack.ok", &text_of(&acknowledged)));
 
     answers.add("GET /v1/ingest/watermark", "ok", |call| call.bearer(&service));
     answers.add("GET /v1/ingest/watermark", "no-service", |call| call);

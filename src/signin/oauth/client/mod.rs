@@ -28,7 +28,7 @@ fn unavailable(provider: &Provider, cause: CallError) -> OauthError {
         CallError::Address(_) | CallError::Undeclared(_) | CallError::Private { .. } | CallError::Authorities(_) => {
             misconfigured(provider, cause.to_string())
         }
-        CallError::TooSlow | CallError::TooLong | CallError::Failed(_) => {
+        CallError::TooSlow | CallError::TooLong(_) | CallError::Failed(_) => {
             OauthError::Unavailable { provider: provider.label.clone(), cause }
         }
     }

@@ -85,6 +85,11 @@ fn an_erasure_treats_every_table_as_the_data_map_says() {
                     "{} is not empty: its slice must delete the rows when src/privacy/ops/erase.rs asks",
                     table.name
                 ),
+                // What is left is the open command to erase.
+                Erasure::Empties(_) if table.name == "service_command" => {
+                    let sql = "select kind || payload_json || detail from service_command";
+                    assert_eq!(view.list(sql, [], |row| row.get::<_, String>(0)).unwrap(), ["dsr.erase{}"]);
+                }
                 Erasure::Empties(_) => {
                     let emptied: Vec<_> = table.columns.iter().filter(|column| column.is_emptied).collect();
                     assert_eq!((table.name, emptied[0].name, emptied.len()), ("statement_line", "details", 1));

@@ -1,0 +1,115 @@
+//! The errors of commands and webhooks, and the sentences about them.
+
+use super::model::{CommandOutcome, DETAIL_MAX};
+use crate::base::Problem;
+use crate::db;
+use crate::outbound::CallError;
+
+/// An error of an operation on commands or webhooks.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// There is no such command, or it belongs to another service.
+    #[error("there is no such command")]
+    NotFound,
+    /// It was acknowledged with another outcome.
+    #[error("the command ended as {}", .0.as_str())]
+    AlreadyEnded(CommandOutcome),
+    /// The text of an acknowledgement is too long, or has characters that cannot be seen.
+    #[error("the detail is too long or not visible")]
+    Detail,
+    /// The service has no address for webhooks, or has switched them off.
+    #[error("the service receives no webhooks")]
+    NoWebhook,
+    /// The service has no webhook secret yet.
+    #[error("the service has no webhook secret")]
+    NoSecret,
+    /// The overlap of a rotation is longer than a week.
+    #[error("the overlap is too long")]
+    Overlap,
+    /// The address cannot be called.
+    #[error(transparent)]
+    Url(#[from] CallError),
+    /// The address is longer than 2,048 characters, or has a part after `#`.
+    #[error("the address is not one of a webhook")]
+    UrlForm,
+    /// Too many requests of the service wait for a command.
+    #[error("too many requests of the service wait")]
+    TooManyPolls,
+    /// A secret in the database does not open.
+    #[error("the webhook secret does not open")]
+    Sealed,
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl From<InboxError> for Problem {
+    fn from(error: InboxError) -> Self {
+        match error {
+            InboxError::NotFound => Problem::new(
+                404,
+                "command_not_found",
+                "There is no command with this id in the inbox. Read the inbox again.",
+            ),
+            InboxError::AlreadyEnded(CommandOutcome::Cancelled) => Problem::new(
+                409,
+                "command_cancelled",
+                "This command was cancelled, so there is nothing to do and nothing to acknowledge.",
+            ),
+            InboxError::AlreadyEnded(CommandOutcome::Acknowledged(outcome)) => Problem::new(
+                409,
+                "already_acknowledged",
+                format!(
+                    "This command was acknowledged as {}, and that stays. If it is wrong, ask an operator to send the command again.",
+                    outcome.as_str()
+                ),
+            ),
+            InboxError::Detail => Problem::field(
+                "detail",
+                "detail_invalid",
+                format!(
+                    "detail can have one line of at most {DETAIL_MAX} visible characters. Shorten it, or leave it out."
+                ),
+            ),
+            InboxError::NoWebhook => Problem::new(
+                409,
+                "webhook_missing",
+                "This service receives no webhooks: it has no address for them, or it has switched them off. It reads its inbox; \
+                 or set an address.",
+            ),
+            InboxError::NoSecret => Problem::new(
+                409,
+                "webhook_secret_missing",
+                "This service has no webhook secret yet. Set an address for webhooks first.",
+            ),
+            InboxError::Overlap => Problem::field(
+                "overlap",
+                "overlap_invalid",
+                "The old secret can stay valid for 0 to 7 days. Give a time such as 24h, or 0 to end it at once.",
+            ),
+            InboxError::Url(CallError::Address(_)) | InboxError::UrlForm => Problem::field(
+                "webhook_url",
+                "webhook_url_invalid",
+                "The address of a webhook begins with https://, has at most 2,048 characters, and no user name, password or part \
+                 after #. On the machine of Domicile it can begin with http://localhost. Correct it.",
+            ),
+            InboxError::Url(error) => Problem::field(
+                "webhook_url",
+                "webhook_host_undeclared",
+                format!(
+                    "Domicile may not call this address: {error}. Ask the operator to declare the host, or read the inbox instead."
+                ),
+            ),
+            InboxError::TooManyPolls => Problem {
+                retry_after_seconds: Some(1),
+                ..Problem::new(
+                    429,
+                    "too_many_polls",
+                    "16 requests of this service wait for a command already. Wait with one of them only.",
+                )
+            },
+            InboxError::Sealed => Problem::internal(error),
+            InboxError::Db(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Commands: sent, read, acknowledged, cancelled, sent again, deleted.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::model::{
+    AckHandler, AckOutcome, Acknowledged, Acknowledgement, Command, CommandFilter, CommandKind, CommandOutcome,
+    KEPT_FOR, NewCommand,
+};
+use super::super::{InboxError, InboxEvent, store};
+use super::webhooks::takes_webhooks;
+use crate::audit::{self, Event};
+use crate::base::{Actor, CommandId, Cursor, PAGE_SIZE_MAX, Page, ServiceId, hours};
+use crate::db::{Error, Tx, View};
+
+/// Commands in one answer of the inbox at most.
+pub(in crate::inbox) const INBOX_PAGE: u32 = 100;
+/// How long a service has to acknowledge a command that tries the connection.
+const PING_WITHIN: Duration = hours(1);
+/// The maximum number of rows that one call of [`purge_old`] deletes.
+const PURGE_BATCH_MAX: u32 = 1_000;
+
+/// Sends a command to a service, in the caller's transaction. After the commit, the service gets it: as a webhook if it
+/// receives any, and from its inbox in any case.
+///
+/// # Errors
+/// [`Error`].
+pub fn send(tx: &mut Tx<'_>, service: ServiceId, new: &NewCommand) -> Result<CommandId, Error> {
+    let now = tx.now();
+    let id = CommandId::new(now, tx.rng());
+    let next_at = takes_webhooks(tx, service)?.then_some(now);
+    let seq = store::next_seq(tx)?;
+    store::insert(tx, id, seq, service, new, next_at)?;
+    Ok(id)
+}
+
+/// Sends a command that asks for nothing, to try the connection. The service has an hour to acknowledge it.
+///
+/// # Errors
+/// [`Error`].
+pub fn ping(tx: &mut Tx<'_>, service: ServiceId) -> Result<CommandId, Error> {
+    let deadline = Some(tx.now().plus(PING_WITHIN));
+    let new = NewCommand { kind: CommandKind::TestPing, workspace: None, subject: None, data: json!({}), deadline };
+    send(tx, service, &new)
+}
+
+/// What an operator sees on every page while commands are overdue or failed. `None`: there is nothing to show.
+///
+/// # Errors
+/// [`Error`].
+pub fn notice(view: &View<'_>, is_operator: bool) -> Result<Option<Vec<String>>, Error> {
+    if !is_operator {
+        return Ok(None);
+    }
+    Ok(store::overdue(view)?.notice())
+}
+
+/// The open commands of a service after this position (0: all), the oldest first, and whether there are more.
+///
+/// # Errors
+/// [`Error`].
+pub fn inbox(view: &View<'_>, service: ServiceId, after: i64) -> Result<(Vec<Command>, bool), Error> {
+    let mut commands = store::list_inbox(view, service, after, INBOX_PAGE + 1)?;
+    let has_more = commands.len() > INBOX_PAGE as usize;
+    commands.truncate(INBOX_PAGE as usize);
+    Ok((commands, has_more))
+}
+
+/// Stores what the service says about one of its commands, and does what follows from it. A repeated acknowledgement gets the
+/// first answer again; one after the deadline is accepted and is late.
+///
+/// # Errors
+/// [`InboxError::NotFound`], also for a command of another service; [`InboxError::AlreadyEnded`] for another outcome than
+/// before, and for a cancelled command.
+// No event: the command has the outcome; what follows from it is recorded by the handler.
+pub fn acknowledge(
+    tx: &mut Tx<'_>,
+    handlers: &[AckHandler],
+    service: ServiceId,
+    id: CommandId,
+    acknowledgement: &Acknowledgement,
+) -> Result<Acknowledged, InboxError> {
+    let command = store::find(tx, id)?.filter(|command| command.service == service).ok_or(InboxError::NotFound)?;
+    let outcome = CommandOutcome::Acknowledged(acknowledgement.outcome);
+    let now = tx.now();
+    let at = match &command.end {
+        Some(end) if end.outcome == outcome => end.at,
+        Some(end) => return Err(InboxError::AlreadyEnded(end.outcome)),
+        None => {
+            store::update_end(tx, id, outcome, &acknowledgement.detail)?;
+            for handler in handlers.iter().filter(|handler| handler.kind == command.kind) {
+                (handler.handle)(tx, &command, acknowledgement)?;
+            }
+            now
+        }
+    };
+    let is_late = command.deadline.is_some_and(|deadline| at > deadline);
+    Ok(Acknowledged { id, outcome: acknowledgement.outcome, at, is_late })
+}
+
+/// Commands of a service, the newest first. `before`: the cursor of the page before.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_commands(
+    view: &View<'_>,
+    service: ServiceId,
+    filter: CommandFilter,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Result<Page<Command>, Error> {
+    let limit = limit.clamp(1, PAGE_SIZE_MAX);
+    let before = before.map_or(i64::MAX, |cursor| cursor.0);
+    let rows = store::list_of_service(view, service, filter, before, limit + 1)?;
+    Ok(Page::new(rows, limit, |command| command.seq))
+}
+
+/// Sends a command again: an open one, or one that the service could not do, which is open again then. It is sent as a webhook
+/// at once if the service receives any, and is in the inbox.
+///
+/// # Errors
+/// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled.
+// No permission: only the command line and the console of operators call it.
+pub fn retry_now(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), InboxError> {
+    let command = find_unfinished(tx, id)?;
+    let now = tx.now();
+    let next_at = takes_webhooks(tx, command.service)?.then_some(now);
+    store::reopen(tx, id, next_at)?;
+    audit::record(tx, actor, event_about(InboxEvent::CommandRetried, &command))?;
+    Ok(())
+}
+
+/// Cancels a command that the service need not do any more: an open one, or one that it could not do.
+///
+/// # Errors
+/// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled.
+// No permission: only the command line and the console of operators call it.
+pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), InboxError> {
+    let command = find_unfinished(tx, id)?;
+    store::update_cancelled(tx, id)?;
+    audit::record(tx, actor, event_about(InboxEvent::CommandCancelled, &command))?;
+    Ok(())
+}
+
+/// A command that is open, or that the service could not do.
+fn find_unfinished(view: &View<'_>, id: CommandId) -> Result<Command, InboxError> {
+    let command = store::find(view, id)?.ok_or(InboxError::NotFound)?;
+    match &command.end {
+        Some(end) if end.outcome != CommandOutcome::Acknowledged(AckOutcome::Failed) => {
+            Err(InboxError::AlreadyEnded(end.outcome))
+        }
+        _ => Ok(command),
+    }
+}
+
+fn event_about(kind: InboxEvent, command: &Command) -> Event {
+    let data = json!({"command": command.id.to_string(), "kind": command.kind.as_str()});
+    Event::new(kind).target(command.service).data(data)
+}
+
+/// Deletes commands that ended more than 30 days ago, and secrets that no longer sign. Returns how many commands.
+///
+/// # Errors
+/// [`Error`].
+pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let before = tx.now().minus(KEPT_FOR);
+    store::clear_previous_secrets(tx)?;
+    store::delete_old(tx, before, PURGE_BATCH_MAX)
+}

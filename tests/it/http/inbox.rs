@@ -1,0 +1,215 @@
+//! The inbox as services use it: with a long poll and with webhooks, by the sample of the manual and by one in another language.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use domicile::base::Stopwatch;
+use rusqlite::named_params;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Appliance, Call, free_port, tool, tool_script, wait_for};
+
+const EGRESS: &str = "[[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"webhooks\"\n";
+
+fn inbox(site: &Appliance, credential: &str, query: &str) -> Answer {
+    site.call("GET", &format!("/v1/inbox{query}")).bearer(credential).send()
+}
+
+fn acknowledge(site: &Appliance, credential: &str, id: &str, body: &Value) -> Answer {
+    site.call("POST", &format!("/v1/inbox/{id}/ack")).bearer(credential).json(body).send()
+}
+
+fn details_of(site: &Appliance, command: &str) -> Value {
+    serde_json::from_str(&site.run(&["inbox", "show", command, "--json"]).ok()).unwrap()
+}
+
+#[test]
+fn a_service_reads_and_acknowledges_its_own_commands_only() {
+    let site = Appliance::running();
+    let (training, other) = (site.service("training"), site.service("other"));
+    let id = site.run(&["inbox", "ping", "training"]).ok();
+    assert_eq!(inbox(&site, &other, "").json(), json!({"commands": [], "more": false}));
+    let commands = inbox(&site, &training, "").json();
+    let command = &commands["commands"][0];
+    assert_eq!((command["id"].as_str(), command["type"].as_str()), (Some(id.as_str()), Some("test.ping")));
+    assert_eq!(inbox(&site, &training, &format!("?after={}", command["seq"])).json()["commands"], json!([]));
+
+    let done = json!({"outcome": "done", "detail": "pong"});
+    let refusals = [
+        (&other, id.as_str(), done.clone(), (404, "command_not_found")),
+        (&training, "cmd_00000000000000000000000000", done.clone(), (404, "command_not_found")),
+        (&training, "nothing", done.clone(), (404, "command_not_found")),
+        (&training, id.as_str(), json!({"outcome": "cancelled"}), (400, "malformed_json")),
+        (&training, id.as_str(), json!({"outcome": "done", "more": 1}), (400, "malformed_json")),
+        (&training, id.as_str(), json!({}), (400, "malformed_json")),
+        (&training, id.as_str(), json!({"outcome": "done", "detail": "a\nb"}), (400, "detail_invalid")),
+        (&training, id.as_str(), json!({"outcome": "done", "detail": "x".repeat(1001)}), (400, "detail_invalid")),
+    ];
+    for (credential, id, body, expected) in refusals {
+        let answer = acknowledge(&site, credential, id, &body);
+        assert_eq!((answer.status, answer.json()["code"].as_str().unwrap()), expected, "{body}");
+    }
+    for query in ["?after=-1", "?after=x", "?wait=31", "?wait=1.5"] {
+        assert_eq!(inbox(&site, &training, query).status, 400, "{query}");
+    }
+    let first = acknowledge(&site, &training, &id, &done);
+    assert_eq!((first.status, first.json()["late"].as_bool()), (200, Some(false)));
+    assert_eq!(acknowledge(&site, &training, &id, &done).json(), first.json());
+    let other_outcome = acknowledge(&site, &training, &id, &json!({"outcome": "failed"}));
+    assert_eq!((other_outcome.status, other_outcome.json()["code"].as_str()), (409, Some("already_acknowledged")));
+    assert_eq!(inbox(&site, &training, "").json()["commands"], json!([]));
+    assert_eq!(details_of(&site, &id)["detail"], "pong");
+    assert_eq!(site.call("GET", "/v1/inbox").send().status, 401);
+}
+
+#[test]
+fn a_waiting_request_gets_a_command_at_once_and_a_stop_ends_all_of_them_in_order() {
+    let mut site = Appliance::running();
+    let (training, other) = (site.service("training"), site.service("other"));
+    let poll = |credential: &str, wait: u32| site.call("GET", &format!("/v1/inbox?wait={wait}")).bearer(credential);
+    let watch = Stopwatch::start();
+    let waiting = std::thread::spawn({
+        let call = poll(&training, 30);
+        move || call.send()
+    });
+    let id = site.run(&["inbox", "ping", "training"]).ok();
+    assert_eq!(waiting.join().unwrap().json()["commands"][0]["id"], id.as_str());
+    // Thirty seconds are the maximum; a start of the command takes most of this time.
+    assert!(watch.elapsed() < Duration::from_secs(25), "{:?}", watch.elapsed());
+    assert_eq!(acknowledge(&site, &training, &id, &json!({"outcome": "done"})).status, 200);
+
+    // Sixteen wait, whichever they are, and the seventeenth is refused.
+    let (sender, answers) = channel();
+    for _ in 0..17 {
+        let (call, sender) = (poll(&training, 30), sender.clone());
+        std::thread::spawn(move || sender.send(call.send()));
+    }
+    let refused = answers.recv().unwrap();
+    assert_eq!((refused.json()["code"].as_str(), refused.header("retry-after")), (Some("too_many_polls"), "1"));
+    // Others are not affected: neither services that wait, nor pages.
+    assert_eq!(poll(&other, 1).send().json(), json!({"commands": [], "more": false}));
+    assert_eq!(site.call("GET", "/signin").send().status, 200);
+    let watch = Stopwatch::start();
+    site.request_stop();
+    for answer in answers.iter().take(16) {
+        assert_eq!((answer.status, answer.json()), (200, json!({"commands": [], "more": false})));
+    }
+    assert!(site.wait_for_end().success());
+    assert!(watch.elapsed() < Duration::from_secs(25), "{:?}", watch.elapsed());
+}
+
+/// A service in another program, which ends with the test.
+struct Program(Child, u16);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Program {
+    fn start(site: &Appliance, program: &str, script: &str, credential: &str, port: u16, secret: Option<&str>) -> Self {
+        let mut command = Command::new(tool(program));
+        command.arg(tool_script(script)).current_dir(site.folder()).stdout(Stdio::null());
+        command.env("DOMICILE_URL", site.url()).env("DOMICILE_CREDENTIAL", credential).env("PORT", port.to_string());
+        match secret {
+            Some(secret) => command.env("WEBHOOK_SECRET", secret),
+            None => command.env_remove("WEBHOOK_SECRET"),
+        };
+        let program = Self(command.spawn().unwrap(), port);
+        wait_for("the service", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        program
+    }
+
+    /// What a person with a key does there.
+    fn upload(&self, key: &str) -> u16 {
+        Call::new(self.1, "POST", "/datasets").bearer(key).send().status
+    }
+}
+
+/// Sends a command about a person, as another module of Domicile would, and returns what the service said.
+fn command_about(site: &Appliance, kind: &str, number: u8, deliveries: usize) -> Value {
+    let id = format!("cmd_0000000000000000000000000{number}");
+    let insert = "
+        insert into service_command (id, seq, service_id, kind, subject_id, payload_json, created_at, deadline, next_at)
+        select :id, :seq, s.id, :kind, a.id, '{}', 1777000000000, 1999000000000, iif(e.url is null, null, 1)
+        from service s join account a left join webhook_endpoint e on e.service_id = s.id
+        where s.name = 'training' and a.username = 'ada-l'";
+    let seq = 4_000_000_000_000_i64 + i64::from(number);
+    let params = named_params! {":id": id, ":seq": seq, ":kind": kind};
+    assert_eq!(site.database().execute(insert, params).unwrap(), 1);
+    acknowledged(site, &id, deliveries)
+}
+
+/// What the service said, once as many webhooks were answered.
+fn acknowledged(site: &Appliance, id: &str, deliveries: usize) -> Value {
+    wait_for("the acknowledgement", || {
+        let command = details_of(site, id);
+        let is_answered = command["deliveries"].as_array().unwrap().len() == deliveries;
+        (command["state"] != "open" && is_answered).then(|| json!([command["state"], command["detail"]]))
+    })
+}
+
+/// What the sample does, with webhooks or with its inbox.
+fn try_program(program: &str, script: &str, has_webhooks: bool, things: &str) {
+    let site = Appliance::running_with(EGRESS);
+    site.account("ada-l");
+    site.run(&["credit", "grant", "--account", "ada-l", "--amount", "5", "--reason", "test"]).ok();
+    let (key, poor) = (site.api_key("ada-l", &["datasets:write"]), site.api_key("ada-l", &["models:read"]));
+    let (credential, port) = (site.service("training"), free_port());
+    let url = format!("http://127.0.0.1:{port}/domicile");
+    let secret = has_webhooks.then(|| site.run(&["inbox", "webhook", "training", "--url", &url]).ok());
+    let running = Program::start(&site, program, script, &credential, port, secret.as_deref());
+    let deliveries = usize::from(has_webhooks);
+
+    let ping = || acknowledged(&site, &site.run(&["inbox", "ping", "training"]).ok(), deliveries);
+    assert_eq!(ping(), json!(["done", "pong"]));
+    assert_eq!(
+        [running.upload(&key), running.upload(&key), running.upload(&poor), running.upload("x")],
+        [201, 201, 401, 401]
+    );
+    assert_eq!(site.database().query_row("select count(*) from usage_event", [], |row| row.get::<_, i64>(0)), Ok(2));
+    let about = |kind, number| command_about(&site, kind, number, deliveries);
+    assert_eq!(about("dsr.export", 1), json!(["done", format!("2 {things}")]));
+    assert_eq!(about("dsr.erase", 2), json!(["done", format!("2 {things}")]));
+    assert_eq!(about("dsr.erase", 3), json!(["done", format!("0 {things}")]));
+    assert_eq!(about("usage.stop", 4)[0], "failed");
+
+    if has_webhooks {
+        let forged = Call::new(port, "POST", "/domicile")
+            .header("webhook-id", "cmd_1")
+            .header("webhook-timestamp", "1777000000")
+            .header("webhook-signature", "v1,AAAA")
+            .body("{}");
+        assert_eq!(forged.send().status, 401);
+        // The service knows the old secret only, and verifies all the same until the operator ends it.
+        site.run(&["inbox", "webhook", "training", "--rotate-secret"]).ok();
+        assert_eq!(ping(), json!(["done", "pong"]));
+        site.run(&["inbox", "webhook", "training", "--rotate-secret", "--overlap", "0"]).ok();
+        let id = site.run(&["inbox", "ping", "training"]).ok();
+        wait_for("the refusal", || (details_of(&site, &id)["deliveries"][0]["status"] == 401).then_some(()));
+        assert_eq!(details_of(&site, &id)["state"], "open");
+    }
+}
+
+#[test]
+fn the_service_of_the_manual_receives_webhooks() {
+    try_program("python3", "sample/service.py", true, "datasets");
+}
+
+#[test]
+fn the_service_of_the_manual_reads_its_inbox() {
+    try_program("python3", "sample/service.py", false, "datasets");
+}
+
+#[test]
+fn a_service_in_node_receives_webhooks() {
+    try_program("node", "sample/second.mjs", true, "runs");
+}
+
+#[test]
+fn a_service_in_node_reads_its_inbox() {
+    try_program("node", "sample/second.mjs", false, "runs");
+}

@@ -1,0 +1,64 @@
+// A second service, written from the page "Connect a service" alone: it counts runs, and deletes or exports them.
+import { createServer } from "node:http";
+import { Webhook } from "../tools/node_modules/standardwebhooks/dist/index.js";
+
+const { DOMICILE_URL, DOMICILE_CREDENTIAL, WEBHOOK_SECRET, PORT } = process.env;
+const webhook = WEBHOOK_SECRET && new Webhook(WEBHOOK_SECRET);
+const runs = [];
+
+async function call(method, path, body, type = "application/json") {
+    const headers = { authorization: `Bearer ${DOMICILE_CREDENTIAL}`, "content-type": type };
+    const answer = await fetch(DOMICILE_URL + path, { method, headers, body });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+}
+
+const handlers = {
+    "test.ping": () => ["done", "pong"],
+    "dsr.export": ({ subject }) => ["done", `${runs.filter((run) => run.owner === subject).length} runs`],
+    "dsr.erase": ({ subject }) => {
+        const own = runs.filter((run) => run.owner === subject);
+        own.forEach((run) => runs.splice(runs.indexOf(run), 1));
+        return ["done", `${own.length} runs`];
+    },
+};
+
+async function work(command) {
+    const [outcome, detail] = (handlers[command.type] ?? (() => ["failed", "unknown here"]))(command);
+    await call("POST", `/v1/inbox/${command.id}/ack`, JSON.stringify({ outcome, detail }));
+}
+
+async function readInbox() {
+    for (;;) {
+        try {
+            for (const command of (await call("GET", "/v1/inbox?wait=30")).commands) await work(command);
+        } catch (error) {
+            console.error(error.message);
+            await new Promise((resolve) => setTimeout(resolve, 5000));
+        }
+    }
+}
+
+createServer(async (request, response) => {
+    const end = (status) => response.writeHead(status, { "content-length": 0 }).end();
+    let body = "";
+    for await (const piece of request.setEncoding("utf8")) body += piece;
+    if (request.url === "/domicile") {
+        let command;
+        try {
+            command = webhook.verify(body, request.headers);
+        } catch {
+            return end(401);
+        }
+        return work(command).then(() => end(204), () => end(503));
+    }
+    const form = new URLSearchParams({ token: (request.headers.authorization ?? "").slice(7), scope: "datasets:write" });
+    const person = await call("POST", "/v1/introspect", form.toString(), "application/x-www-form-urlencoded");
+    if (!person.active || !person.granted) return end(401);
+    runs.push({ owner: person.sub });
+    const event = { source: "runs", id: crypto.randomUUID(), workspace: person.workspace, sku: "gpu.h100", quantity: "1",
+        time: new Date().toISOString() };
+    const { rejected } = await call("POST", "/v1/usage/events", JSON.stringify([event]));
+    end(rejected.length ? 402 : 201);
+}).listen(Number(PORT), "127.0.0.1");
+if (!webhook) readInbox();

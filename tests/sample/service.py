@@ -1,0 +1,121 @@
+"""A service of the platform: it keeps datasets, reports what they cost, and does what Domicile asks it to."""
+import json
+import os
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+DOMICILE = os.environ["DOMICILE_URL"]
+CREDENTIAL = os.environ["DOMICILE_CREDENTIAL"]
+WEBHOOK_SECRET = os.environ.get("WEBHOOK_SECRET")
+PORT = int(os.environ["PORT"])
+
+
+def call(method, path, body=None, kind="application/json"):
+    """An answer that is not 2xx raises urllib.error.HTTPError, which is an OSError. Its body says what to do."""
+    headers = {"Authorization": f"Bearer {CREDENTIAL}", "Content-Type": kind}
+    request = urllib.request.Request(DOMICILE + path, body and body.encode(), headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def person_with(key):
+    """None: the key is not valid, or may not do this."""
+    form = urllib.parse.urlencode({"token": key, "scope": "datasets:write"})
+    found = call("POST", "/v1/introspect", form, "application/x-www-form-urlencoded")
+    return found if found["active"] and found["granted"] else None
+
+
+def report(workspace, quantity):
+    event = {"source": "datasets", "id": str(uuid.uuid4()), "workspace": workspace, "sku": "gpu.h100",
+             "quantity": quantity, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    for rejected in call("POST", "/v1/usage/events", json.dumps([event]))["rejected"]:
+        print("not counted:", rejected["error"], flush=True)
+
+
+# Name, owner and workspace of each dataset. A real service has a database.
+datasets = {}
+
+
+def export(command):
+    own = [name for name, (owner, _) in datasets.items() if owner == command["subject"]]
+    with open(f"export-{command['subject']}.json", "w") as file:
+        json.dump(own, file)
+    return "done", f"{len(own)} datasets"
+
+
+def erase(command):
+    own = [name for name, (owner, _) in datasets.items() if owner == command["subject"]]
+    for name in own:
+        del datasets[name]
+    return "done", f"{len(own)} datasets"
+
+
+def purge(command):
+    datasets.pop(command["data"]["resource"], None)
+    return "done", ""
+
+
+HANDLERS = {"dsr.export": export, "dsr.erase": erase, "resource.purge": purge,
+            "test.ping": lambda command: ("done", "pong")}
+
+
+def work(command):
+    handler = HANDLERS.get(command["type"], lambda command: ("failed", "this service does not know the command"))
+    outcome, detail = handler(command)
+    body = json.dumps({"outcome": outcome, "detail": detail})
+    call("POST", f"/v1/inbox/{command['id']}/ack", body)
+    print(command["type"], outcome, flush=True)
+
+
+def read_inbox():
+    while True:
+        try:
+            for command in call("GET", "/v1/inbox?wait=30")["commands"]:
+                work(command)
+        except OSError as error:
+            print("Domicile cannot be reached:", error, flush=True)
+            time.sleep(5)
+
+
+class Service(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/domicile":
+            self.webhook(body)
+        else:
+            self.upload()
+
+    def webhook(self, body):
+        try:
+            work(Webhook(WEBHOOK_SECRET).verify(body, dict(self.headers)))
+        except WebhookVerificationError:
+            return self.answer(401)
+        except OSError:
+            return self.answer(503)
+        self.answer(204)
+
+    def upload(self):
+        """A person with an API key stores a dataset."""
+        person = person_with(self.headers.get("Authorization", "").removeprefix("Bearer "))
+        if person is None:
+            return self.answer(401)
+        datasets[f"ds-{uuid.uuid4()}"] = (person["sub"], person["workspace"])
+        report(person["workspace"], "2")
+        self.answer(201)
+
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+if __name__ == "__main__":
+    if WEBHOOK_SECRET is None:
+        Thread(target=read_inbox, daemon=True).start()
+    ThreadingHTTPServer(("127.0.0.1", PORT), Service).serve_forever()
