@@ -234,11 +234,6 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// On a phone the tabs scroll: the current one is brought into view.
-const tab = document.querySelector(".sidebar nav [aria-current]");
-const tabs = tab?.closest("nav");
-if (tabs && tabs.scrollWidth > tabs.clientWidth) tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
-
 // `/` moves to the search field, `?` lists the keys. Both only where nothing is being typed.
 const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]");
 const help = document.getElementById("keys-help");

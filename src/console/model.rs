@@ -2,6 +2,7 @@
 
 use crate::base::Timestamp;
 use crate::maintenance::{DrillState, Escrow};
+use crate::services::{ResourceType, Service, ServiceCredential};
 
 /// How the appliance is doing.
 pub struct Overview {
@@ -29,4 +30,14 @@ pub enum SnapshotState {
     Published(Timestamp),
     /// None was made yet, or it cannot be read.
     Missing,
+}
+
+/// A connected service, with what belongs to it.
+pub struct ServiceDetails {
+    #[allow(missing_docs)]
+    pub service: Service,
+    /// The oldest first.
+    pub credentials: Vec<ServiceCredential>,
+    /// The types of resources that it can register.
+    pub types: Vec<ResourceType>,
 }

@@ -1,7 +1,9 @@
 //! Reads that combine several modules.
 
-use super::model::{Overview, SnapshotState};
+use super::model::{Overview, ServiceDetails, SnapshotState};
+use crate::base::ServiceId;
 use crate::db::{Error, Layout, View};
+use crate::services::{Service, ServiceCredential, ServiceError};
 use crate::{accounts, journal, maintenance, services, sessions, snapshots};
 
 /// How the appliance is doing. It opens the published snapshot, so call it on a blocking thread.
@@ -20,6 +22,33 @@ pub fn read_overview(view: &View<'_>) -> Result<Overview, Error> {
         journal_lines: journal::head(view)?.seq,
         accounts: accounts::count(view)?,
         sessions: sessions::count_live(view)?,
-        services: services::list(view)?.len(),
+        services: services::list(view)?.iter().filter(|service| service.disconnected_at.is_none()).count(),
+    })
+}
+
+/// All services, each with its credentials: those that are connected and those that were.
+///
+/// # Errors
+/// [`Error`].
+// No permission: as for `read_overview`.
+pub fn list_services(view: &View<'_>) -> Result<Vec<(Service, Vec<ServiceCredential>)>, Error> {
+    let with_credentials = services::list(view)?.into_iter().map(|service| {
+        let credentials = services::list_credentials(view, service.id)?;
+        Ok((service, credentials))
+    });
+    with_credentials.collect()
+}
+
+/// A service, with what belongs to it.
+///
+/// # Errors
+/// [`ServiceError::NotFound`].
+// No permission: as for `read_overview`.
+pub fn read_service(view: &View<'_>, id: ServiceId) -> Result<ServiceDetails, ServiceError> {
+    let service = services::find(view, &id.to_string())?;
+    Ok(ServiceDetails {
+        credentials: services::list_credentials(view, id)?,
+        types: services::resource_types(view, id)?,
+        service,
     })
 }

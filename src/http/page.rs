@@ -197,6 +197,12 @@ impl PageContext {
         sidebar_of(shown.copied(), &self.path)
     }
 
+    /// The label of this page in the sidebar. `None`: it is not there.
+    pub fn current_label(&self) -> Option<&'static str> {
+        let items = self.sidebar().into_iter().flat_map(|group| group.items);
+        items.into_iter().find(|item| item.is_current).map(|item| item.label)
+    }
+
     /// The three themes to choose from.
     pub fn themes(&self) -> Vec<ThemeChoice> {
         [("system", "System"), ("light", "Light"), ("dark", "Dark")]

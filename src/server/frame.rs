@@ -3,12 +3,13 @@
 use super::routes::ROUTES;
 use crate::http::page::PageFrame;
 use crate::http::{CommonFlash, Flash};
-use crate::{api_keys, privacy, settings, signin};
+use crate::{api_keys, console, privacy, settings, signin};
 
 /// The flash messages of each slice. A test finds a slice whose messages are not listed here.
 const FLASHES: &[&[Flash]] = &[
     CommonFlash::ALL,
     api_keys::KeyFlash::ALL,
+    console::ConsoleFlash::ALL,
     privacy::PrivacyFlash::ALL,
     settings::SettingsFlash::ALL,
     signin::SigninFlash::ALL,

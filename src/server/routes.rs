@@ -191,7 +191,18 @@ routes! {
     GET  "/admin"                                     Operator [sidebar(OPERATOR, "Overview", "gauge")]
         => console::pages::overview;
     GET  "/admin/services"                            Operator [sidebar(OPERATOR, "Services", "plug")]
-        => console::pages::services;
+        => console::pages::services::list;
+    POST "/admin/services"                            FreshOperator [act("connect a service")]
+        => console::pages::services::create;
+    GET  "/admin/services/{id}"                       Operator => console::pages::services::detail;
+    POST "/admin/services/{id}"                       FreshOperator [act("change what a service may do")]
+        => console::pages::services::change;
+    GET  "/admin/services/{id}/rotate"                Operator => console::pages::services::confirm_rotate;
+    POST "/admin/services/{id}/rotate"                FreshOperator [act("rotate the credential of a service")]
+        => console::pages::services::rotate;
+    GET  "/admin/services/{id}/disconnect"            Operator => console::pages::services::confirm_disconnect;
+    POST "/admin/services/{id}/disconnect"            FreshOperator [act("disconnect a service")]
+        => console::pages::services::disconnect;
     GET  "/help"                                      Public [does_not_touch_session] => manual::index;
     GET  "/help/{name}"                               Public [does_not_touch_session] => manual::named;
     GET  "/demo/mail"                                 Demo => pages::demo_mail;

@@ -244,6 +244,26 @@ fn second_factors_are_set_up_used_and_removed() {
 }
 
 #[test]
+fn an_operator_connects_a_service_in_the_console() {
+    let site = Appliance::running_with_clock("");
+    let arguments = [
+        "account",
+        "create",
+        "--email",
+        "olga@example.org",
+        "--username",
+        "olga-o",
+        "--password-stdin",
+        "--verified",
+        "--operator",
+    ];
+    site.run_with_input(&arguments, "a walk by the river").ok();
+    tool("oathtool");
+
+    run_script("console.mjs", json!({ "url": site.url(), "clock": site.folder().join("clock") }));
+}
+
+#[test]
 fn sign_up_sign_in_with_two_factors_and_ending_a_session_work_without_a_mouse() {
     let mail = TempDir::new().unwrap();
     let (_relay, site) = with_mail(&mail);

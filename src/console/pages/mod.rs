@@ -1,7 +1,6 @@
 //! The pages of the console.
 
 mod overview;
-mod services;
+pub mod services;
 
 pub use overview::overview;
-pub use services::services;

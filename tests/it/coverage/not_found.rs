@@ -44,8 +44,11 @@ fn a_thing_of_another_person_is_answered_like_one_that_does_not_exist() {
             assert_eq!(answer, foreign, "{} {} with the id {other:?}", route.method, route.path);
         }
         if route.method == "GET" {
-            let found = ask(&world.ada, route, &own, "").status;
+            let owner = if route.access.is_console() { &world.olga } else { &world.ada };
+            let found = ask(owner, route, &own, "").status;
             assert!(found < 400, "{} is not found by its owner: {found}", route.path);
+            let unknown = ask(owner, route, &unknown, "").status;
+            assert_eq!(unknown, 404, "{} with an unknown id", route.path);
         }
     }
     assert_eq!(world.site.content(), before, "a request for a thing of another person changed something");

@@ -8,6 +8,9 @@ use crate::support::{Appliance, Browser, PASSWORD, wait_for};
 const PAGES: [&str; 5] =
     ["/settings/profile", "/settings/profile/emails", "/settings/security", "/settings/keys", "/settings/privacy"];
 
+/// The pages on which an operator finds services.
+const CONSOLE_PAGES: [&str; 1] = ["/admin/services"];
+
 /// Things that only another program can make: a passkey, and an account at a provider.
 const ROWS: &str = "
     insert into passkey (id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
@@ -56,7 +59,12 @@ impl Seeded {
             let text = ada.get(page).text();
             paths.extend(text.split('"').filter(|word| word.starts_with('/')).map(str::to_owned));
         }
-        let (olga, _) = site.operator("olga-o");
+        let (mut olga, _) = site.operator("olga-o");
+        site.service("training");
+        for page in CONSOLE_PAGES {
+            let text = olga.get(page).text();
+            paths.extend(text.split('"').filter(|word| word.starts_with('/')).map(str::to_owned));
+        }
         Self { site, ada, grace, olga, paths }
     }
 

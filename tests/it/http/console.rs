@@ -117,3 +117,91 @@ fn the_console_asks_for_a_proof_after_a_pause_and_the_account_does_not() {
     assert_eq!(olga.get("/admin").status, 200);
     assert_eq!(olga.get("/admin/services").status, 200);
 }
+
+/// The page of the service that a form made or changed.
+fn shown(olga: &mut Browser, answer: &Answer) -> (String, String) {
+    let page = olga.follow(answer).text();
+    (answer.location().split('?').next().unwrap().to_owned(), page)
+}
+
+#[test]
+fn a_service_is_connected_limited_rotated_and_disconnected_on_pages() {
+    let site = Appliance::running();
+    let (mut olga, _) = operator(&site);
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["read"]);
+    let introspect = |credential: &str| {
+        site.call("POST", "/v1/introspect").bearer(credential).form(&[("token", &key)]).send().status
+    };
+    const LIST: &str = "/admin/services";
+    let wrong = olga.submit("/admin/services?create=1", LIST, &[("name", "a b"), ("scope", "keys:verify")]);
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains("value=\"a b\"") && wrong.text().contains("aria-invalid"), "{}", wrong.text());
+
+    let fields = [("name", "Training"), ("scope", "keys:verify"), ("scope", "usage:write"), ("workspaces", "all")];
+    let made = olga.submit("/admin/services?create=1", LIST, &fields);
+    let (path, page) = shown(&mut olga, &made);
+    let first = olga.get(made.location()).value_of("id=\"new-secret\"");
+    assert!(first.starts_with("dos_") && page.contains(&first), "{page}");
+    assert_eq!(introspect(&first), 200);
+    assert!(!olga.get(&path).text().contains(&first), "only the address after the form shows it");
+    assert!(page.contains("name=\"scope\" value=\"keys:verify\" checked"), "{page}");
+    assert!(!page.contains("name=\"scope\" value=\"resources:write\" checked"), "{page}");
+    let twice = olga.submit("/admin/services?create=1", LIST, &fields);
+    assert_eq!(twice.status, 409);
+
+    let workspace = site.workspace("ada-l");
+    let listed = [("scope", "keys:verify"), ("workspaces", "listed"), ("workspace", "ws_unknown")];
+    assert_eq!(olga.submit(&path, &path, &listed).status, 400);
+    let listed = [("scope", "usage:write"), ("workspaces", "listed"), ("workspace", workspace.as_str())];
+    let changed = olga.submit(&path, &path, &listed);
+    let page = olga.follow(&changed).text();
+    assert!(page.contains("It is in force at the next request") && page.contains(&workspace), "{page}");
+    assert_eq!(introspect(&first), 403, "it may not verify keys any more");
+    let same = olga.submit(&path, &path, &listed);
+    assert!(olga.follow(&same).text().contains("Nothing was changed"));
+    let all = [("scope", "keys:verify"), ("workspaces", "all")];
+    olga.submit(&path, &path, &all);
+    assert_eq!(introspect(&first), 200);
+
+    let rotate = format!("{path}/rotate");
+    assert_eq!(olga.submit(&rotate, &rotate, &[("overlap", "9d")]).status, 400);
+    let rotated = olga.submit(&rotate, &rotate, &[("overlap", "1h")]);
+    let second = olga.get(rotated.location()).value_of("id=\"new-secret\"");
+    assert_eq!((introspect(&first), introspect(&second)), (200, 200), "both for an hour");
+    assert!(olga.get(&path).text().contains("Retiring"));
+    let rotated = olga.submit(&rotate, &rotate, &[("overlap", "0")]);
+    let third = olga.get(rotated.location()).value_of("id=\"new-secret\"");
+    assert_eq!((introspect(&first), introspect(&second), introspect(&third)), (401, 401, 200));
+
+    let disconnect = format!("{path}/disconnect");
+    let ended = olga.submit(&disconnect, &disconnect, &[]);
+    assert!(olga.follow(&ended).text().contains("The service is disconnected."), "{}", ended.text());
+    assert_eq!(introspect(&third), 401);
+    let page = olga.get(&path).text();
+    assert!(page.contains("Disconnected") && !page.contains(&rotate) && !page.contains(&disconnect), "{page}");
+    for (form, fields) in [(&rotate, vec![("overlap", "0")]), (&path, all.to_vec())] {
+        assert_eq!(olga.submit_unlisted(LIST, form, &fields).status, 409, "{form}");
+    }
+    let audit = site.run(&["audit", "list", "--json"]).ok();
+    assert!(audit.contains("service.disconnected") && audit.contains("service.changed"), "{audit}");
+}
+
+#[test]
+fn a_change_in_the_console_needs_a_recent_proof() {
+    let site = Appliance::running_with_clock("");
+    let (mut olga, secret) = operator(&site);
+    site.set_ahead(601);
+    assert_eq!(olga.get("/admin").status, 200, "the console is open for 15 minutes");
+    let fields = [("name", "training"), ("scope", "keys:verify"), ("workspaces", "all")];
+    let asked = olga.submit("/admin/services?create=1", "/admin/services", &fields);
+    assert_eq!(asked.status, 403);
+    assert!(asked.text().contains("To connect a service, confirm that"), "{}", asked.text());
+    assert_eq!(site.run(&["--json", "service", "list"]).ok(), "{\"services\":[]}");
+
+    let code = oath_code(&secret, domicile::base::Clock::system().now().unix_seconds() + 601);
+    let proof = [fields.as_slice(), &[("proof_code", code.as_str())]].concat();
+    let made = olga.submit_open(&asked, "/admin/services", "/admin/services", &proof);
+    assert_eq!(made.status, 303, "{}", made.text());
+    assert!(olga.follow(&made).text().contains("id=\"new-secret\""));
+}

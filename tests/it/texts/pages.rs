@@ -157,6 +157,19 @@ fn console_pages(pages: &mut Pages) {
     let body = answer.text().replace(env!("CARGO_PKG_VERSION"), "VERSION").into_bytes();
     pages.add("admin", 200, &Answer { body, ..answer });
     pages.get(&mut olga, "/admin/services");
+    let fields = [("name", "training"), ("scope", "keys:verify"), ("workspaces", "all")];
+    let made = olga.submit("/admin/services?create=1", "/admin/services", &fields);
+    let answer = olga.follow(&made);
+    let secret = answer.value_of("id=\"new-secret\"");
+    let body = answer.text().replace(&secret, "CREDENTIAL").into_bytes();
+    pages.add("admin.services.service", 200, &Answer { body, ..answer });
+    let path = made.location().split('?').next().unwrap().to_owned();
+    for name in ["rotate", "disconnect"] {
+        let answer = olga.get(&format!("{path}/{name}"));
+        pages.add(&format!("admin.services.service.{name}"), 200, &answer);
+    }
+    let answer = olga.get("/admin/services?create=1");
+    pages.add("admin.services.connect", 200, &answer);
 }
 
 /// Chooses a colour, with two changes whatever the random first colour was: a choice of the same colour is no event.
@@ -186,7 +199,8 @@ fn every_page_has_its_reviewed_words() {
     let is_page = |path: &str| path == "/v1/docs" || !programs.iter().any(|start| path.starts_with(start));
     let routes = ROUTES.iter().filter(|route| route.method == "GET" && is_page(route.path));
     let has_snapshot = |path: &str| {
-        let name = path.trim_start_matches('/').replace("keys/{id}", "keys/key").replace('/', ".");
+        let name = path.trim_start_matches('/').replace("keys/{id}", "keys/key");
+        let name = name.replace("services/{id}", "services/service").replace('/', ".");
         pages.shown.iter().any(|shown| *shown == name || shown.starts_with(&format!("{name}.")))
     };
     let passkey = "/settings/security/passkeys/{id}";

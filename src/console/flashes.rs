@@ -1,0 +1,12 @@
+//! The flash messages of the console.
+
+use crate::http::flash::flashes;
+
+flashes! {
+    /// What happened to a service.
+    pub enum ConsoleFlash {
+        GrantChanged = good "grant-changed": "Saved. It is in force at the next request of the service.",
+        GrantKept = good "grant-kept": "Nothing was changed: the service may do the same as before.",
+        Disconnected = good "service-disconnected": "The service is disconnected. Its credentials are refused from now on.",
+    }
+}
