@@ -7,6 +7,7 @@ flashes! {
     pub enum ConsoleFlash {
         GrantChanged = good "grant-changed": "Saved. It is in force at the next request of the service.",
         GrantKept = good "grant-kept": "Nothing was changed: the service may do the same as before.",
+        Retried = good "command-retried": "The command is sent again.",
         Disconnected = good "service-disconnected": "The service is disconnected. Its credentials are refused from now on.",
     }
 }

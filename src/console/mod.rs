@@ -11,5 +11,5 @@ mod ops;
 pub mod pages;
 
 pub use flashes::ConsoleFlash;
-pub use model::{Overview, ServiceDetails, SnapshotState};
-pub use ops::{list_services, read_overview, read_service};
+pub use model::{CommandDetails, Overview, ServiceDetails, SnapshotState};
+pub use ops::{list_services, read_command, read_overview, read_service};

@@ -1,6 +1,7 @@
 //! What the pages of the console show, read at one moment.
 
-use crate::base::Timestamp;
+use crate::base::{Page, Timestamp};
+use crate::inbox::{Command, Delivery};
 use crate::maintenance::{DrillState, Escrow};
 use crate::services::{ResourceType, Service, ServiceCredential};
 
@@ -40,4 +41,16 @@ pub struct ServiceDetails {
     pub credentials: Vec<ServiceCredential>,
     /// The types of resources that it can register.
     pub types: Vec<ResourceType>,
+    /// What it was asked to do, the newest first.
+    pub commands: Page<Command>,
+}
+
+/// A command, with the service that got it.
+pub struct CommandDetails {
+    #[allow(missing_docs)]
+    pub command: Command,
+    #[allow(missing_docs)]
+    pub service: Service,
+    /// The attempts to send it, the newest first.
+    pub deliveries: Vec<Delivery>,
 }

@@ -1,8 +1,9 @@
 //! Reads that combine several modules.
 
-use super::model::{Overview, ServiceDetails, SnapshotState};
-use crate::base::ServiceId;
+use super::model::{CommandDetails, Overview, ServiceDetails, SnapshotState};
+use crate::base::{CommandId, Cursor, PAGE_SIZE, ServiceId};
 use crate::db::{Error, Layout, View};
+use crate::inbox::{self, CommandFilter};
 use crate::services::{Service, ServiceCredential, ServiceError};
 use crate::{accounts, journal, maintenance, services, sessions, snapshots};
 
@@ -39,16 +40,34 @@ pub fn list_services(view: &View<'_>) -> Result<Vec<(Service, Vec<ServiceCredent
     with_credentials.collect()
 }
 
-/// A service, with what belongs to it.
+/// A service, with what belongs to it, and a page of its commands.
 ///
 /// # Errors
 /// [`ServiceError::NotFound`].
 // No permission: as for `read_overview`.
-pub fn read_service(view: &View<'_>, id: ServiceId) -> Result<ServiceDetails, ServiceError> {
+pub fn read_service(
+    view: &View<'_>,
+    id: ServiceId,
+    filter: CommandFilter,
+    before: Option<Cursor>,
+) -> Result<ServiceDetails, ServiceError> {
     let service = services::find(view, &id.to_string())?;
     Ok(ServiceDetails {
         credentials: services::list_credentials(view, id)?,
         types: services::resource_types(view, id)?,
+        commands: inbox::list_commands(view, id, filter, before, PAGE_SIZE)?,
         service,
     })
+}
+
+/// A command, with its service and its deliveries. `None`: there is no such command.
+///
+/// # Errors
+/// [`Error`].
+// No permission: as for `read_overview`.
+pub fn read_command(view: &View<'_>, id: CommandId) -> Result<Option<CommandDetails>, Error> {
+    let Some(command) = inbox::find_command(view, id)? else { return Ok(None) };
+    let service = services::list(view)?.into_iter().find(|service| service.id == command.service);
+    let Some(service) = service else { return Ok(None) };
+    Ok(Some(CommandDetails { service, deliveries: inbox::deliveries(view, id)?, command }))
 }

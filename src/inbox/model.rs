@@ -116,6 +116,12 @@ impl Command {
         self.end.is_none() && self.deadline.is_some_and(|deadline| deadline < now)
     }
 
+    /// Whether it can be sent again: an open one, or one that the service could not do.
+    pub fn can_retry(&self) -> bool {
+        let outcome = self.end.as_ref().map(|end| end.outcome);
+        matches!(outcome, None | Some(CommandOutcome::Acknowledged(AckOutcome::Failed)))
+    }
+
     /// Whether it was acknowledged after its deadline.
     pub fn is_late(&self) -> bool {
         matches!((&self.end, self.deadline), (Some(end), Some(deadline)) if end.at > deadline)

@@ -201,6 +201,9 @@ routes! {
     POST "/admin/services/{id}/rotate"                FreshOperator [act("rotate the credential of a service")]
         => console::pages::services::rotate;
     GET  "/admin/services/{id}/disconnect"            Operator => console::pages::services::confirm_disconnect;
+    GET  "/admin/commands/{id}"                       Operator => console::pages::commands::command;
+    POST "/admin/commands/{id}/retry"                 FreshOperator [act("send a command again")]
+        => console::pages::commands::retry;
     POST "/admin/services/{id}/disconnect"            FreshOperator [act("disconnect a service")]
         => console::pages::services::disconnect;
     GET  "/help"                                      Public [does_not_touch_session] => manual::index;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::model::{
-    AckHandler, AckOutcome, Acknowledged, Acknowledgement, Command, CommandFilter, CommandKind, CommandOutcome,
-    KEPT_FOR, NewCommand,
+    AckHandler, Acknowledged, Acknowledgement, Command, CommandFilter, CommandKind, CommandOutcome, KEPT_FOR,
+    NewCommand,
 };
 use super::super::{InboxError, InboxEvent, store};
 use super::webhooks::takes_webhooks;
@@ -147,9 +147,7 @@ pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), Inbox
 fn find_unfinished(view: &View<'_>, id: CommandId) -> Result<Command, InboxError> {
     let command = store::find(view, id)?.ok_or(InboxError::NotFound)?;
     match &command.end {
-        Some(end) if end.outcome != CommandOutcome::Acknowledged(AckOutcome::Failed) => {
-            Err(InboxError::AlreadyEnded(end.outcome))
-        }
+        Some(end) if !command.can_retry() => Err(InboxError::AlreadyEnded(end.outcome)),
         _ => Ok(command),
     }
 }

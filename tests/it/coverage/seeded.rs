@@ -8,9 +8,6 @@ use crate::support::{Appliance, Browser, PASSWORD, wait_for};
 const PAGES: [&str; 5] =
     ["/settings/profile", "/settings/profile/emails", "/settings/security", "/settings/keys", "/settings/privacy"];
 
-/// The pages on which an operator finds services.
-const CONSOLE_PAGES: [&str; 1] = ["/admin/services"];
-
 /// Things that only another program can make: a passkey, and an account at a provider.
 const ROWS: &str = "
     insert into passkey (id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
@@ -61,8 +58,14 @@ impl Seeded {
         }
         let (mut olga, _) = site.operator("olga-o");
         site.service("training");
-        for page in CONSOLE_PAGES {
-            let text = olga.get(page).text();
+        site.run(&["inbox", "ping", "training"]).ok();
+        // The page of the service names its command.
+        for list in 0..2 {
+            let page = match list {
+                0 => "/admin/services".to_owned(),
+                _ => paths.iter().find(|path| path.starts_with("/admin/services/svc_")).unwrap().clone(),
+            };
+            let text = olga.get(&page).text();
             paths.extend(text.split('"').filter(|word| word.starts_with('/')).map(str::to_owned));
         }
         Self { site, ada, grace, olga, paths }

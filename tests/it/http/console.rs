@@ -2,7 +2,7 @@
 
 use domicile::server::ROUTES;
 
-use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code};
+use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code, wait_for};
 
 /// An operator with an authenticator app, and the secret of the app.
 fn operator(site: &Appliance) -> (Browser, String) {
@@ -204,4 +204,40 @@ fn a_change_in_the_console_needs_a_recent_proof() {
     let made = olga.submit_open(&asked, "/admin/services", "/admin/services", &proof);
     assert_eq!(made.status, 303, "{}", made.text());
     assert!(olga.follow(&made).text().contains("id=\"new-secret\""));
+}
+
+#[test]
+fn a_command_is_shown_with_its_deliveries_and_sent_again() {
+    let egress = "[[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"webhooks\"\n";
+    let site = Appliance::running_with(egress);
+    let (mut olga, _) = operator(&site);
+    let credential = site.service("training");
+    // Nobody listens there, so each delivery fails.
+    let url = format!("http://127.0.0.1:{}/", crate::support::free_port());
+    site.run(&["inbox", "webhook", "training", "--url", &url]).ok();
+    site.run(&["inbox", "ping", "training"]).ok();
+
+    let list = olga.get("/admin/services").text();
+    let service = list.split('"').find(|word| word.starts_with("/admin/services/svc_")).unwrap().to_owned();
+    let page = olga.get(&service).text();
+    assert!(page.contains("test.ping") && page.contains("Open"), "{page}");
+    let command = page.split('"').find(|word| word.starts_with("/admin/commands/cmd_")).unwrap().to_owned();
+    let id = command.rsplit('/').next().unwrap().to_owned();
+    let page = olga.get(&command).text();
+    assert!(page.contains("&#34;type&#34;: &#34;test.ping&#34;") && page.contains(&id), "{page}");
+    assert!(!olga.get(&format!("{service}?show=failed")).text().contains(&id));
+
+    let retry = format!("{command}/retry");
+    let retried = olga.submit(&command, &retry, &[]);
+    let page = olga.follow(&retried).text();
+    assert!(page.contains("The command is sent again."), "{page}");
+    wait_for("the delivery", || olga.clone().get(&command).text().contains("No answer").then_some(()));
+
+    let done = site.call("POST", &format!("/v1/inbox/{id}/ack")).bearer(&credential).json(&serde_json::json!({
+        "outcome": "done", "detail": "All <good>",
+    }));
+    assert_eq!(done.send().status, 200);
+    let page = olga.get(&command).text();
+    assert!(page.contains("Done") && page.contains("All &#60;good&#62;") && !page.contains(&retry), "{page}");
+    assert_eq!(olga.submit_unlisted(&service, &retry, &[]).status, 409);
 }

@@ -164,6 +164,11 @@ fn console_pages(pages: &mut Pages) {
     let body = answer.text().replace(&secret, "CREDENTIAL").into_bytes();
     pages.add("admin.services.service", 200, &Answer { body, ..answer });
     let path = made.location().split('?').next().unwrap().to_owned();
+    pages.site.run(&["inbox", "ping", "training"]).ok();
+    let text = olga.get(&path).text();
+    let command = text.split('"').find(|word| word.starts_with("/admin/commands/")).unwrap().to_owned();
+    let answer = olga.get(&command);
+    pages.add("admin.commands.command", 200, &answer);
     for name in ["rotate", "disconnect"] {
         let answer = olga.get(&format!("{path}/{name}"));
         pages.add(&format!("admin.services.service.{name}"), 200, &answer);
@@ -200,7 +205,10 @@ fn every_page_has_its_reviewed_words() {
     let routes = ROUTES.iter().filter(|route| route.method == "GET" && is_page(route.path));
     let has_snapshot = |path: &str| {
         let name = path.trim_start_matches('/').replace("keys/{id}", "keys/key");
-        let name = name.replace("services/{id}", "services/service").replace('/', ".");
+        let name = name
+            .replace("services/{id}", "services/service")
+            .replace("commands/{id}", "commands/command")
+            .replace('/', ".");
         pages.shown.iter().any(|shown| *shown == name || shown.starts_with(&format!("{name}.")))
     };
     let passkey = "/settings/security/passkeys/{id}";

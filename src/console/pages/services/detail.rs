@@ -6,12 +6,14 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::super::ops;
+use super::super::commands::command_tag;
 use super::grant::GrantFields;
 use super::secrets::{self, NewSecret};
 use super::{PATH, Tag, credential_tag, parse_id, service_tag, to_problem};
-use crate::base::{Problem, ServiceId, Timestamp};
+use crate::base::{Cursor, Problem, ServiceId, Timestamp};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Moment, OperatorInSession, SignedIn, TimeFormat};
+use crate::inbox::{Command, CommandFilter};
 use crate::services::{ResourceType, ServiceCredential};
 
 struct CredentialRow {
@@ -38,6 +40,40 @@ impl CredentialRow {
     }
 }
 
+struct CommandRow {
+    id: String,
+    kind: &'static str,
+    sent: Moment,
+    due: Option<Moment>,
+    tag: Tag,
+}
+
+impl CommandRow {
+    fn new(command: &Command, now: Timestamp, times: TimeFormat<'_>) -> Self {
+        Self {
+            id: command.id.to_string(),
+            kind: command.kind.as_str(),
+            sent: times.moment(command.created_at),
+            due: command.deadline.map(|at| times.moment(at)),
+            tag: command_tag(command, now),
+        }
+    }
+}
+
+/// A filter of the list of commands.
+struct FilterChoice {
+    value: &'static str,
+    label: &'static str,
+    is_chosen: bool,
+}
+
+const FILTERS: [(CommandFilter, &str); 4] = [
+    (CommandFilter::All, "All"),
+    (CommandFilter::Open, "Open"),
+    (CommandFilter::Overdue, "Overdue"),
+    (CommandFilter::Failed, "Failed"),
+];
+
 #[derive(Template)]
 #[template(path = "console/service.html")]
 pub(super) struct ServicePage {
@@ -54,15 +90,23 @@ pub(super) struct ServicePage {
     /// The address says that something is shown once, and it is not any more.
     is_gone: bool,
     credentials: Vec<CredentialRow>,
+    commands: Vec<CommandRow>,
+    filters: Vec<FilterChoice>,
+    /// Older commands. `None`: there are none.
+    older: Option<String>,
     pub grant: GrantFields,
     types: Vec<ResourceType>,
 }
 
-/// The query: whether something is shown once.
+/// The query: whether something is shown once, and which commands are listed.
 #[derive(Deserialize, Default)]
 pub struct ServiceQuery {
     #[serde(default)]
     new: String,
+    #[serde(default)]
+    show: String,
+    #[serde(default)]
+    before: String,
 }
 
 impl ServicePage {
@@ -73,7 +117,9 @@ impl ServicePage {
         id: ServiceId,
         query: &ServiceQuery,
     ) -> Result<Self, Problem> {
-        let read = app.read_offloaded(move |view| ops::read_service(view, id)).await.map_err(to_problem)?;
+        let (filter, before) = (CommandFilter::parse(&query.show), Cursor::parse(&query.before));
+        let read = app.read_offloaded(move |view| ops::read_service(view, id, filter, before)).await;
+        let read = read.map_err(to_problem)?;
         let (now, times) = (app.now(), TimeFormat::new(app.now(), &who.identity.zone));
         let valid = read.credentials.iter().filter(|credential| credential.is_valid(now)).count();
         let secret = secrets::shown(app, who, id).filter(|_| query.new == "1");
@@ -90,6 +136,14 @@ impl ServicePage {
             is_gone: query.new == "1" && secret.is_none(),
             secret,
             credentials: read.credentials.iter().rev().map(|one| CredentialRow::new(one, now, times)).collect(),
+            commands: read.commands.rows.iter().map(|command| CommandRow::new(command, now, times)).collect(),
+            filters: FILTERS
+                .map(|(known, label)| FilterChoice { value: known.as_str(), label, is_chosen: known == filter })
+                .into(),
+            older: read
+                .commands
+                .next
+                .map(|cursor| format!("{PATH}/{id}?show={}&before={cursor}#commands", filter.as_str())),
             grant: GrantFields::new(&read.service.grant),
             types: read.types,
             name: read.service.name,

@@ -10,16 +10,11 @@ pub use actions::{change, confirm_disconnect, confirm_rotate, disconnect, rotate
 pub use detail::detail;
 pub use list::{create, list};
 
+use super::Tag;
 use crate::base::{Problem, ServiceId};
 use crate::services::{Service, ServiceCredential, ServiceError};
 
 const PATH: &str = "/admin/services";
-
-/// A state in one word, with the colour of its tag.
-struct Tag {
-    word: &'static str,
-    colour: &'static str,
-}
 
 /// The id in a path, as the operations take it.
 fn parse_id(path: &str) -> Result<ServiceId, Problem> {
