@@ -64,6 +64,10 @@ const GATEWAYS: &[Gateway] = &[
         example: include_str!("../../packaging/examples/haproxy-domicile.lua"),
     },
     Gateway { name: "Apache", example: include_str!("../../packaging/examples/apache.conf") },
+    Gateway {
+        name: "Apache, apache-domicile.lua",
+        example: include_str!("../../packaging/examples/apache-domicile.lua"),
+    },
 ];
 
 struct ScopeRow {

@@ -141,6 +141,11 @@ class Trial:
                 status, _ = self.reaches(f"{line!r}", [line])
                 self.refused(f"without a key: {line!r}", [line])
                 self.refused(f"from another network: {line!r}", [line, f"X-Forwarded-For: {CLAIMED}"], key=limited)
+        # Without a value, and hidden by one without a value.
+        for name in ("Remote-User", "Domicile-Account", "X-Forwarded-For"):
+            odd = name.replace("-", "_")
+            for line in (f"{odd}:", f"{odd}: forged\r\nZ_z:", f"Z_z:\r\n{odd}: forged", f"{odd}: forged\r\nZ_z:\r\nA: b"):
+                self.reaches(f"{line!r}", [line])
         if not self.is_apache and self.send([], key=self.given["local"])[0] != 200:
             self.fault("a key for the network of the client is refused")
         self.paths(key, other)
@@ -176,14 +181,15 @@ class Trial:
         for method in ("GET", "POST", "HEAD"):
             self.refused(f"{method} dressed as a preflight", PREFLIGHT, method=method)
         self.refused("a method in another header", [*PREFLIGHT, "X-HTTP-Method-Override: OPTIONS"], method="POST")
-        mine = ["a=1", "__Host-session=forged", "b=2", "__Host-device=forged", "__Host-visit=forged", "c=3"]
+        mine = ["a=1", "__Host-session=forged", "b=2", "__Host-device=forged", "domicile-session=forged", "c=3"]
         for order in (mine, mine[::-1], mine[1:] + mine[:1]):
             _, answer = self.reaches("cookies", ["Cookie: " + "; ".join(order)])
             for service, told in answer.get("told", {}).items():
                 if not all(own in told.get("HTTP_COOKIE", "") for own in ("a=1", "b=2", "c=3")):
                     self.fault("cookies of the service are lost", service, told.get("HTTP_COOKIE"))
         for line in ("Cookie: __Host-session=forged", "Cookie: a=1; " + "; ".join(f"__Host-c{n}=forged" for n in range(9)),
-                     "Cookie: __Host-session=forged\r\nCookie: __Host-device=forged", "Cookie: a=1;__Host-session=forged", "cookie:__Host-session=forged;b=2"):  # fmt: skip
+                     "Cookie: __Host-session=forged\r\nCookie: __Host-device=forged", "Cookie: a=1;__Host-session=forged", "cookie:__Host-session=forged;b=2",
+                     "Cookie: domicile-session=forged", "Cookie: a=1;domicile-device=forged; b=2", "Cookie: " + "; ".join(f"domicile-c{n}=forged" for n in range(9))):  # fmt: skip
             self.reaches(line, [line])
 
     def bodies(self, key):

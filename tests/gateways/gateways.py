@@ -1,10 +1,15 @@
 """Starts the gateways that the package has examples for, with the changes that their first lines ask the admin to make."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 
 MODULES = ["mpm_event", "authn_core", "authz_core", "authz_user", "ssl", "proxy", "proxy_http", "proxy_wstunnel", "headers", "setenvif",
-           "alias", "socache_shmcb", "auth_openidc"]  # fmt: skip
+           "lua", "alias", "socache_shmcb", "auth_openidc"]  # fmt: skip
+
+# Removed when the program ends.
+KEPT = []
 
 
 class Site:
@@ -30,6 +35,15 @@ class Site:
         with open(self.at(name), "w") as file:
             file.write(text)
         return self.at(name)
+
+    def readable(self, name):
+        """A copy of an example that the user of Apache can read."""
+        folder = tempfile.TemporaryDirectory(dir="/tmp")
+        KEPT.append(folder)
+        os.chmod(folder.name, 0o755)
+        path = shutil.copy(os.path.join(self.given["examples"], name), folder.name)
+        os.chmod(path, 0o644)
+        return path
 
     def start(self, *command, **environment):
         with open(self.at("log"), "w") as log:
@@ -89,6 +103,7 @@ def apache(site):
     text = site.example(
         "apache.conf",
         ("*:443", f"127.0.0.1:{site.port}"),
+        ("/etc/apache2/apache-domicile.lua", site.readable("apache-domicile.lua")),
         # Its certificate is self-signed.
         ("https://account.example.org/v1/introspect", f"https://localhost:{site.given['domicile_tls']}/v1/introspect\nOIDCOAuthSSLValidateServer Off"),
         ("/etc/ssl/certs/inference.pem", site.at("site.pem")),
