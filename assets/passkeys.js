@@ -45,7 +45,12 @@ const MESSAGES = {
   NotSupportedError: "This device does not support the kind of passkey that is required here.",
 };
 
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(message, waitSeconds) {
+    super(message);
+    this.waitSeconds = waitSeconds;
+  }
+}
 
 const challengeFor = async (form) => {
   const body = new URLSearchParams({ csrf: form.elements.csrf.value });
@@ -53,6 +58,11 @@ const challengeFor = async (form) => {
   if (answer.ok) return answer.json();
   // The last proof of identity is too old. The page that asks for a new one returns to this page.
   if (answer.status === 403 && form.dataset.stale) location.assign(form.dataset.stale);
+  if (answer.status === 429)
+    throw new Refused(
+      "There were too many attempts from your network. Wait a moment and try again, or use your password.",
+      Number(answer.headers.get("Retry-After")) || 60,
+    );
   throw new Refused("This took too long. Reload the page and try again.");
 };
 
@@ -78,9 +88,10 @@ const offerInField = async (form) => {
     try {
       await answer(form, { mediation: "conditional", signal: ended.signal });
       return;
-    } catch {
-      // The page works without it: only an expired challenge is replaced.
-      if (ended.signal.reason !== "renew") return;
+    } catch (error) {
+      // The page works without it: only an expired challenge is replaced, and one that was refused is asked for later.
+      if (error.waitSeconds) await new Promise((resolve) => setTimeout(resolve, error.waitSeconds * 1000));
+      else if (ended.signal.reason !== "renew") return;
     } finally {
       clearTimeout(timer);
     }

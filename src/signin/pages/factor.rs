@@ -10,6 +10,7 @@ use super::super::flashes::SigninFlash;
 use super::super::model::FactorInput;
 use super::super::{flows, ops};
 use super::next::next_path;
+use super::passkey::admit_challenge;
 use super::{PENDING_SIGN_IN_COOKIE, continue_sign_in};
 use crate::accounts::{self, LinkPurpose};
 use crate::base::{Actor, Problem, Zone};
@@ -85,7 +86,8 @@ pub async fn factor(app: AppData, request: HttpRequest, visitor: VisitorOf, form
 }
 
 /// `POST /signin/factor/challenge`, for a script.
-pub async fn factor_challenge(app: AppData, request: HttpRequest, _form: Form) -> Answer {
+pub async fn factor_challenge(app: AppData, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
+    admit_challenge(&app, &visitor.0)?;
     let token = token_of(&request);
     let challenge = app.write(move |tx| {
         let pending = factors::pending_sign_in(tx, &token)?.ok_or(SigninError::PendingSignInOver)?;

@@ -350,3 +350,25 @@ fn new_recovery_codes_survive_a_reload_and_then_the_page_says_that_they_were_sho
     let later = ada.get(PAGE);
     assert!(codes_on(&later).is_empty() && later.text().contains("You have 9 left"), "{later:?}");
 }
+
+#[test]
+fn pages_that_are_opened_leave_few_challenges_and_a_network_with_too_many_still_signs_in() {
+    let site = Appliance::frozen_at("2026-05-03 09:00:00");
+    site.account("ada-l");
+    let mut ada = site.browser();
+    let csrf = ada.get("/signin").forms()[0].hidden("csrf").unwrap().to_owned();
+    let mut ask = || ada.post("/signin/passkey/challenge", &[("csrf", &csrf)]);
+
+    let given = std::iter::repeat_with(&mut ask).take_while(|answer| answer.status == 200).take(1000).count();
+
+    let refused = ask();
+    assert_eq!((given, refused.status, refused.header("retry-after")), (300, 429, "1"), "{}", refused.text());
+    let count = "select count(*) from passkey_challenge";
+    assert_eq!(site.database().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 300);
+    assert!(has_form_for_password(&ada.get("/signin")));
+    assert_eq!(ada.sign_in("ada-l").location(), "/settings/profile");
+}
+
+fn has_form_for_password(page: &Answer) -> bool {
+    page.forms().iter().any(|form| form.is_sent_to("/signin", "/signin")) && page.text().contains("type=\"password\"")
+}
