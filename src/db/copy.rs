@@ -354,6 +354,17 @@ impl FileCopy {
         tables.into_iter().map(count).collect()
     }
 
+    /// The tables that cannot be read to their end. `open` opens the file for each of them: SQLCipher refuses everything on a
+    /// connection that met a damaged page. Long values and indexes are not read.
+    pub fn unreadable_tables(open: impl Fn() -> Result<Self, Error>) -> Vec<String> {
+        let tables = open().and_then(|copy| copy.texts(TABLE_NAMES)).unwrap_or_default();
+        let is_unreadable = |table: &String| {
+            let sql = format!("select count(*) from \"{}\" not indexed", table.replace('"', "\"\""));
+            open().is_ok_and(|copy| copy.connection.query_row(&sql, [], |_| Ok(())).is_err())
+        };
+        tables.into_iter().filter(is_unreadable).collect()
+    }
+
     /// The appliance that it was opened for.
     pub fn site(&self) -> &Arc<Site> {
         &self.site

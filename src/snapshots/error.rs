@@ -33,7 +33,7 @@ pub enum Damage {
         bytes: u64,
     },
     /// The authentication codes of some pages do not match.
-    #[error("{count} of its pages are damaged, the first at bytes {from} to {to}")]
+    #[error("{count} of its pages are damaged, the first at bytes {from} to {to}{}", in_tables(.tables))]
     Pages {
         /// The number of damaged pages.
         count: u64,
@@ -41,6 +41,8 @@ pub enum Damage {
         from: u64,
         /// Last byte of the first damaged page.
         to: u64,
+        /// The tables with such pages. Empty: they are pages of indexes, of long values, or free.
+        tables: Vec<String>,
     },
     /// A newer version of the program wrote it.
     #[error("it has schema {found}, but this program supports schemas up to {known} only")]
@@ -85,6 +87,14 @@ pub enum Damage {
     /// SQLite returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
+}
+
+fn in_tables(tables: &[String]) -> String {
+    match tables {
+        [] => String::new(),
+        [table] => format!("; table {table} cannot be read to its end"),
+        tables => format!("; tables {} cannot be read to their end", tables.join(", ")),
+    }
 }
 
 impl From<AuditError> for Damage {

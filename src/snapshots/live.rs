@@ -37,9 +37,9 @@ fn check_live(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<(), D
         && with_salt.forged < with_salt.pages
     {
         // The salt in the first page is wrong, and the key of all codes is derived from it.
-        return Err(Damage::Pages { count: with_salt.forged + 1, from: 0, to: db::PAGE_BYTES - 1 });
+        return Err(Damage::Pages { count: with_salt.forged + 1, from: 0, to: db::PAGE_BYTES - 1, tables: Vec::new() });
     }
-    check_pages(&pages, site)?;
+    check_pages(&pages, site, || FileCopy::unreadable_tables(|| FileCopy::open_live(layout, site, now)))?;
     let copy = FileCopy::open_live(layout, site, now).map_err(|_| Damage::Truncated { bytes: pages.bytes })?;
     check_structure(&copy, pages.bytes, true)?;
     check_records(&copy.view(), None).map(drop)

@@ -113,7 +113,7 @@ fn verify(
     let copy = FileCopy::open(path, site, now)?;
     copy.end_with(interrupt)?;
     let pages = db::read_pages(path, &site.keyring.database_key_hex(), interrupt)?;
-    check_pages(&pages, site)?;
+    check_pages(&pages, site, || FileCopy::unreadable_tables(|| FileCopy::open(path, site, now)))?;
     check_structure(&copy, pages.bytes, base.is_none())?;
     Ok(Verified { report: check_content(path, &copy, &pages, base)?, sha256: pages.sha256 })
 }
@@ -134,14 +134,20 @@ pub(super) fn check_header(file: &File) -> Result<(), Damage> {
     }
 }
 
-pub(super) fn check_pages(pages: &PageSummary, site: &Site) -> Result<(), Damage> {
+/// `unreadable`: the tables that cannot be read. They are looked for when a page is damaged.
+pub(super) fn check_pages(
+    pages: &PageSummary,
+    site: &Site,
+    unreadable: impl FnOnce() -> Vec<String>,
+) -> Result<(), Damage> {
     let is_truncated = !pages.bytes.is_multiple_of(PAGE_BYTES);
     match pages.first_forged {
         Some(_) if pages.forged == pages.pages => {
             Err(if is_truncated { Damage::NotADatabase } else { Damage::WrongKey { keyring: site.keyring.id() } })
         }
         Some(first) => {
-            Err(Damage::Pages { count: pages.forged, from: (first - 1) * PAGE_BYTES, to: first * PAGE_BYTES - 1 })
+            let (from, to) = ((first - 1) * PAGE_BYTES, first * PAGE_BYTES - 1);
+            Err(Damage::Pages { count: pages.forged, from, to, tables: unreadable() })
         }
         None if is_truncated => Err(Damage::Truncated { bytes: pages.bytes }),
         None => Ok(()),

@@ -160,13 +160,35 @@ fn any_flipped_bit_is_found_and_its_page_is_named() {
 
         let page = at / PAGE_BYTES;
         match site.verify(&copy).unwrap_err() {
-            Damage::Pages { count: 1, from, to } => {
+            Damage::Pages { count: 1, from, to, .. } => {
                 assert_eq!((from, to), (page * PAGE_BYTES, (page + 1) * PAGE_BYTES - 1))
             }
             // With another salt, no page can be decrypted.
             Damage::WrongKey { .. } => assert!(at < 16, "byte {at}"),
             other => panic!("byte {at} of {pages} pages: {other}"),
         }
+    }
+}
+
+#[test]
+fn a_damaged_page_is_told_with_its_table() {
+    let site = populated_site();
+    site.publish();
+
+    for (table, root) in [
+        ("account", "select rootpage from sqlite_schema where name = 'account'"),
+        ("audit_event", "select rootpage from sqlite_schema where name = 'audit_event'"),
+        ("statement_line", "select rootpage from sqlite_schema where name = 'statement_line'"),
+    ] {
+        let root = site.number(root);
+        let copy = site.copied("flipped");
+        flip(&copy, (u64::try_from(root).unwrap() - 1) * PAGE_BYTES + 100);
+
+        let damage = site.verify(&copy).unwrap_err();
+
+        let Damage::Pages { tables, .. } = &damage else { panic!("{table}: {damage}") };
+        assert_eq!(tables, &[table]);
+        assert!(damage.to_string().ends_with(&format!("; table {table} cannot be read to its end")), "{damage}");
     }
 }
 
