@@ -45,6 +45,7 @@ pub(super) fn fault(
         403 => "Not allowed",
         404 => "Page not found",
         405 => "Request not supported",
+        408 => "Too slow",
         409 => "Not possible now",
         413 => "Too large",
         421 => "Wrong address",

@@ -169,9 +169,13 @@ impl RouteIndex {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{App, test as actix_test};
+    use actix_web::error::PayloadError;
+    use actix_web::http::header;
+    use actix_web::{App, HttpResponse, test as actix_test};
 
     use super::*;
+    use crate::http::Answer;
+    use crate::http::json::{body_problem, body_too_slow};
     use crate::server::ROUTES;
     use crate::server::middleware::Middleware;
 
@@ -201,6 +205,57 @@ mod tests {
             assert_eq!(body["code"], "internal");
             assert!(!body.to_string().contains("panics"), "{body}");
             assert_eq!(actix_test::call_service(&server, ask("/v1/answers")).await.status(), 200);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_is_too_slow_or_too_large_is_told_in_the_format_of_the_client() {
+        #[allow(clippy::unused_async)]
+        async fn too_slow() -> Answer {
+            Err(body_too_slow().into())
+        }
+        #[allow(clippy::unused_async)]
+        async fn too_large() -> Answer {
+            Err(body_problem(PayloadError::Overflow.into()).into())
+        }
+        // As the framework answers when it gives up by itself.
+        #[allow(clippy::unused_async)]
+        async fn gives_up() -> HttpResponse {
+            HttpResponse::RequestTimeout().finish()
+        }
+        let mut table = Table::default();
+        for path in ["/forgot", "/v1/introspect", "/api/trash"] {
+            table.add(&Route::new("POST", path, Access::Public), Method::POST, too_large);
+            table.add(&Route::new("PUT", path, Access::Public), Method::PUT, too_slow);
+            table.add(&Route::new("DELETE", path, Access::Public), Method::DELETE, gives_up);
+        }
+        let web = App::new().wrap(Middleware::new(None)).configure(|config| table.into_config(config));
+        let server = actix_test::init_service(web).await;
+        let large =
+            (Method::POST, 413, "too_large", "The request is larger than this address accepts. Send less at once.");
+        let [slow, given_up] = [Method::PUT, Method::DELETE]
+            .map(|method| (method, 408, "timeout", "The request took too long to arrive. Send it again."));
+
+        for (method, status, code, sentence) in [large, slow, given_up] {
+            for (path, content_type) in
+                [("/forgot", ""), ("/v1/introspect", "application/problem+json"), ("/api/trash", "application/json")]
+            {
+                let ask = actix_test::TestRequest::default().method(method.clone()).uri(path);
+                let response = actix_test::call_service(&server, ask.to_request()).await;
+                assert_eq!(response.status(), status, "{method} {path}");
+                let kind = response.headers().get(header::CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap());
+                assert!(kind.starts_with(content_type), "{method} {path}: {kind}");
+                let body = actix_test::read_body(response).await;
+                if content_type.is_empty() {
+                    // Without an appliance, there is no page around the sentence.
+                    assert_eq!(body, sentence, "{method} {path}");
+                } else {
+                    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                    assert_eq!((&body["code"], &body["error"]), (&code.into(), &sentence.into()), "{body}");
+                    let has_detail = body["detail"] == sentence && body["status"] == status;
+                    assert_eq!(has_detail, path == "/v1/introspect", "{body}");
+                }
+            }
         }
     }
 

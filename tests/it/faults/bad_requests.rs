@@ -54,6 +54,20 @@ fn row_27_oversized_bodies_are_refused_and_need_no_memory() {
 }
 
 #[test]
+fn a_form_that_is_too_large_gets_a_page_that_says_so() {
+    let site = Appliance::running();
+    let mut browser = site.browser();
+    browser.get("/forgot");
+
+    let answer = browser.post("/forgot", &[("email", &"x".repeat(100_000))]);
+
+    assert_eq!((answer.status, answer.header("content-type")), (413, "text/html; charset=utf-8"));
+    let text = answer.text();
+    assert!(text.contains("Too large") && text.contains("Send less at once."), "{text}");
+    assert!(!answer.header("x-request-id").is_empty() && text.contains(answer.header("x-request-id")), "{text}");
+}
+
+#[test]
 fn row_27_a_batch_of_millions_needs_little_more_memory_than_its_body() {
     let site = Appliance::running();
     let reporter = Reporter::new(&site);
