@@ -156,6 +156,20 @@ fn one_click_ends_every_session_and_locks_the_account_until_there_is_a_new_passw
 }
 
 #[test]
+fn after_a_report_no_browser_is_trusted_any_more() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada").account.id;
+    let (_, home) = site.signed_in(&visitor());
+    let (_, stolen) = site.signed_in(&thief());
+    let knows = |browser: &Visitor| site.read(|view| sessions::is_known_device(view, ada, browser).unwrap());
+    assert!(knows(&home) && knows(&stolen));
+
+    site.report(&site.link()).unwrap();
+
+    assert!(!knows(&home) && !knows(&stolen));
+}
+
+#[test]
 fn the_link_works_once_within_a_week_and_is_stored_as_a_digest() {
     let site = TestApp::with(|config| config.demo = false);
     site.stolen();

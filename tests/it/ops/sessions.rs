@@ -110,6 +110,25 @@ fn use_is_stored_once_a_minute_at_most() {
 }
 
 #[test]
+fn use_of_a_short_session_is_stored_ten_times_at_most() {
+    let mut site = TestSite::new();
+    let mut shorter = crate::support::default_settings();
+    shorter.config.session.idle_timeout = minutes(5);
+    site.settings = std::sync::Arc::new(shorter);
+    let ada = site.person("ada-ada");
+    let (_, token) = site.begin(&ada, false);
+    let began = site.clock.now();
+
+    site.clock.advance(seconds(29));
+    site.use_session(&token);
+    assert_eq!(site.seen_at(&token), began);
+    site.clock.advance(seconds(1));
+    site.use_session(&token);
+
+    assert_eq!(site.seen_at(&token), began.plus(seconds(30)));
+}
+
+#[test]
 fn s4_signing_out_ends_the_session_on_the_server() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
@@ -247,6 +266,37 @@ fn sessions_that_ended_are_deleted() {
 }
 
 #[test]
+fn a_browser_is_forgotten_when_its_cookie_ends() {
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada").account.id;
+    site.write(move |tx| sessions::note_device(tx, ada, &visitor())).unwrap();
+
+    site.clock.advance(sessions::DEVICE_LIFETIME);
+    assert_eq!((site.write(sessions::purge_ended).unwrap(), site.count("device")), (0, 1));
+    site.clock.advance(std::time::Duration::from_millis(1));
+
+    assert_eq!((site.write(sessions::purge_ended).unwrap(), site.count("device")), (1, 0));
+}
+
+#[test]
+fn sessions_and_browsers_of_a_person_are_forgotten_and_those_of_others_stay() {
+    let mut site = TestSite::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    for person in [&ada, &ada, &bob] {
+        site.begin(person, false);
+        let id = person.account.id;
+        site.write(move |tx| sessions::note_device(tx, id, &visitor())).unwrap();
+    }
+    let (id, devices) = (ada.account.id, site.count("device"));
+    site.begin(&ada, true);
+
+    let rows = site.write(move |tx| sessions::forget(tx, id)).unwrap();
+
+    assert_eq!((devices, rows), (3, 5), "three sessions and two browsers");
+    assert_eq!((site.count("session"), site.count("device")), (1, 1));
+}
+
+#[test]
 fn a_long_user_agent_is_truncated() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
@@ -313,11 +363,11 @@ fn s1_a_reused_cookie_ends_the_session_of_both_holders() {
 
     for _ in 0..2 {
         site.write(|tx| sessions::end_reused(tx, &actor, account, session)).unwrap();
+        assert_eq!(site.events_of(&ada).iter().filter(|name| *name == "session.reuse_detected").count(), 1);
     }
 
     assert_eq!((session, account), (id, ada.account.id));
     assert_eq!([&first, &second, &elsewhere].map(|token| state_of(&mut site, token)), ["unknown", "unknown", "live"]);
-    assert_eq!(site.events_of(&ada).iter().filter(|name| *name == "session.reuse_detected").count(), 1);
     assert_eq!(site.count("session_rotated"), 0);
 }
 
