@@ -84,6 +84,31 @@ fn an_upgrade_of_the_package_under_load_fails_no_request() {
 
 #[test]
 #[ignore = "deep: boots a container"]
+fn five_restarts_under_load_fail_no_request_while_systemd_stores_the_sockets() {
+    let machine = Machine::boot();
+    machine.ok(INSTALL);
+    machine.ok(CONFIGURE);
+    machine.ok(INSTALL_AND_START);
+    assert_eq!(machine.refused("systemctl is-active domicile.socket"), "inactive");
+    let main = || machine.ok("systemctl show -P MainPID domicile");
+    let mut mains = vec![main()];
+
+    let answered = under_load(&machine, || {
+        for _ in 0..5 {
+            assert_eq!(machine.ok("systemctl show -P NFileDescriptorStore domicile"), "1");
+            machine.ok("systemctl restart domicile");
+            mains.push(main());
+        }
+    });
+
+    assert!(answered > 100, "only {answered} requests were sent");
+    mains.sort();
+    mains.dedup();
+    assert_eq!(mains.len(), 6, "each restart has a process of its own");
+}
+
+#[test]
+#[ignore = "deep: boots a container"]
 fn an_upgrade_whose_migration_fails_leaves_the_old_state_serving() {
     let machine = Machine::boot();
     machine.ok(EARLIER_WITH_OTHER_DATA);
