@@ -138,9 +138,13 @@ const inspectSmallPhone = async (page, name) => {
   if (given.shots) await page.screenshot({ path: path.join(given.shots, `${name}.small.png`), fullPage: true });
 };
 
+// In a quick run, each inspection takes the next look: a page has several states, and all looks are for `--deep`.
+let inspected = 0;
+const looks = () => (given.deep || given.shots ? LOOKS : [LOOKS[inspected++ % LOOKS.length]]);
+
 /** Looks at the page as it stands: light, dark, on a phone and on the narrowest one. With `given.shots` it keeps pictures. */
 export const inspect = async (page, name) => {
-  for (const look of LOOKS) {
+  for (const look of looks()) {
     // Without motion: a colour on its way from light to dark is neither.
     await page.emulateMedia({ colorScheme: look.scheme, reducedMotion: "reduce" });
     await page.setViewportSize(look.size);

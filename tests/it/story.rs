@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::coverage::forms::WITHOUT_PAGE;
 use crate::coverage::seeded::Seeded;
 use crate::http::oauth::EmulatedProviders;
-use crate::support::{Appliance, HelperProcess, PASSWORD, finish, free_port, tool, tool_script};
+use crate::support::{Appliance, HelperProcess, PASSWORD, finish, free_port, is_deep, tool, tool_script};
 
 /// Runs a script of `tests/browser` in Chromium. The script itself reports what is wrong.
 fn run_script(name: &str, mut input: Value) {
@@ -21,6 +21,7 @@ fn run_script(name: &str, mut input: Value) {
         assert!(path.exists(), "this test needs {needed}, which is missing. Run: ./dev tools");
     }
     tool("chromium-headless-shell");
+    input["deep"] = json!(is_deep());
     if let Ok(shots) = std::env::var("TEST_SHOTS") {
         input["shots"] = json!(shots);
     }

@@ -264,7 +264,7 @@ fn c1_a_route_accepts_only_its_own_kind_of_credential_and_only_in_the_right_plac
     let mut holders = holders(&site, &scopes);
     if !is_deep() {
         // Of the keys, only some: every scope takes minutes.
-        let chosen = ["admin", "models:read", "account:read"];
+        let chosen = ["admin", "models:read"];
         holders.retain(|holder| !matches!(holder.kind, Kind::Key(scope) if !chosen.contains(&scope)));
     }
     let agent = Call::agent();

@@ -3,10 +3,13 @@
 
 use domicile::base::Stopwatch;
 
-use crate::support::{Answer, Appliance, Browser};
+use crate::support::{Answer, Appliance, Browser, rounds};
 
-/// Requests of each kind at each of four endpoints: four hundred in all.
-const ROUNDS: usize = 50;
+/// Requests of each kind at each of four endpoints.
+fn each() -> usize {
+    rounds(30, 50)
+}
+
 const WRONG: &str = "battery horse, no staple";
 
 /// The answers of one endpoint and their times: index 0 for unknown, index 1 for known people.
@@ -17,10 +20,10 @@ struct Responses {
 }
 
 impl Responses {
-    /// Sends `ROUNDS` requests of each kind, in an order that favours neither kind.
+    /// Sends [`each`] requests of each kind, in an order that favours neither kind.
     fn by(mut ask: impl FnMut(usize, bool) -> Answer) -> Self {
         let mut responses = Self::default();
-        for round in 0..ROUNDS {
+        for round in 0..each() {
             for is_known in if round % 2 == 0 { [true, false] } else { [false, true] } {
                 let watch = Stopwatch::start();
                 let answer = ask(round, is_known);
@@ -54,12 +57,12 @@ impl Responses {
 
     /// Fails if the times of known and unknown people are distinguishable. The measure is the Mann-Whitney statistic as
     /// a share: how often an answer about a known person takes longer than one about an unknown person. By chance alone
-    /// it leaves these bounds once in ten million runs; an answer without its hash is at 0 or 1.
+    /// it leaves these bounds once in a hundred thousand runs; an answer without its hash is at 0 or 1.
     fn must_take_the_same_time(&self, endpoint: &str) {
         let [unknown, known] = &self.seconds;
         let longer = |known: f64| unknown.iter().filter(|unknown| known > **unknown).count();
         let wins: usize = known.iter().map(|known| longer(*known)).sum();
-        let share = f64::from(u32::try_from(wins).unwrap()) / f64::from(u32::try_from(ROUNDS * ROUNDS).unwrap());
+        let share = f64::from(u32::try_from(wins).unwrap()) / f64::from(u32::try_from(each() * each()).unwrap());
         println!("{endpoint}: an answer about a known person takes longer in {share:.3} of all pairs");
         assert!((0.15..=0.85).contains(&share), "{endpoint} takes a different time for known people: {share:.3}");
     }
@@ -101,7 +104,7 @@ fn name(round: usize, is_known: bool) -> String {
 /// An appliance with accounts, behind a proxy that sends the addresses of visitors.
 fn site_with_accounts() -> Appliance {
     let site = Appliance::initialized();
-    for round in 0..ROUNDS {
+    for round in 0..each() {
         site.account(&name(round, true));
     }
     let listen = format!("address = \"127.0.0.1:{}\"\n", site.port);
@@ -123,18 +126,18 @@ fn p8_no_endpoint_reveals_who_has_an_account_by_words_or_by_time() {
     });
     let by_address = Responses::by(|round, is_known| {
         let email = format!("{}@example.org", name(round, is_known));
-        from(&browser, ROUNDS + round, "/signin", &[token, ("name", &email), ("password", WRONG)])
+        from(&browser, each() + round, "/signin", &[token, ("name", &email), ("password", WRONG)])
     });
     let sign_up = Responses::by(|round, is_known| {
         let (email, username) =
             (format!("{}@example.org", name(round, is_known)), format!("fresh-{round:02}-{is_known}"));
         let fields = [token, ("email", &email), ("username", &username), ("password", "a walk by the river")];
-        from(&browser, 2 * ROUNDS + round, "/signup", &fields)
+        from(&browser, 2 * each() + round, "/signup", &fields)
     });
     let forgot = Responses::by(|round, is_known| {
         // The sign-ups above have claimed the unknown addresses meanwhile.
         let email = format!("{}@example.{}", name(round, is_known), if is_known { "org" } else { "com" });
-        from(&browser, 3 * ROUNDS + round, "/forgot", &[token, ("email", &email)])
+        from(&browser, 3 * each() + round, "/forgot", &[token, ("email", &email)])
     });
 
     for (endpoint, responses) in

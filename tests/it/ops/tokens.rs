@@ -11,7 +11,7 @@ use domicile::tokens::{self, Audience, Claims, ExchangeRequest, IssuedToken, Tok
 use domicile::verification::Verifier;
 use ed25519_dalek::SigningKey;
 
-use crate::support::{KeyBuilder, Person, TestApp, holds, stored_values};
+use crate::support::{KeyBuilder, Person, TestApp, holds, rounds, stored_values};
 
 /// A key of this person with these scopes and this expiry.
 fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedApiKey {
@@ -369,12 +369,13 @@ fn a_token_from_after_a_backup_is_refused_once_the_backup_is_restored() {
 }
 
 #[test]
-fn o9_a_thousand_keys_and_their_tokens_are_stored_nowhere() {
+fn o9_keys_and_their_tokens_are_stored_nowhere() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let verifier = Verifier::new(app.app.clone());
     let mut secrets = std::collections::HashSet::new();
-    for _ in 0..1_000 {
+    let keys = rounds(100, 1_000);
+    for _ in 0..keys {
         let key = key(&app, &ada, &["models:read"], "30d");
         let text = key.secret.expose();
         assert!(verifier.verify(text).unwrap().into_result().is_ok());
@@ -383,7 +384,7 @@ fn o9_a_thousand_keys_and_their_tokens_are_stored_nowhere() {
         secrets.insert(text.as_bytes()[text.len() - NEEDLE..].to_vec());
         secrets.insert(token.as_bytes()[token.len() - NEEDLE..].to_vec());
     }
-    assert_eq!(secrets.len(), 2_000);
+    assert_eq!(secrets.len(), 2 * keys);
     let found = |bytes: &[u8]| bytes.windows(NEEDLE).any(|window| secrets.contains(window));
     let planted = secrets.iter().next().unwrap().clone();
     assert!(found(&[b"before".as_slice(), &planted, b"after"].concat()), "a stored secret would be found");

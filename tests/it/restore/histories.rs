@@ -16,7 +16,7 @@ use super::crashes::seeded;
 use crate::support::{PASSWORD, Person, TestApp, oath_code, rounds, visitor};
 
 /// Histories of a quick and of a deep run.
-const HISTORIES: (usize, usize) = (3, 40);
+const HISTORIES: (usize, usize) = (2, 40);
 const STEPS: usize = 40;
 const NAMES: [&str; 5] = ["ada-l", "grace-h", "joan-c", "mary-s", "edith-c"];
 
