@@ -1,12 +1,12 @@
 //! The one-time link of the first operator: what it proves, and what it does not.
 
 use domicile::accounts::{self, AccountError, AccountState, addresses};
-use domicile::base::{Actor, EmailAddress, hours};
+use domicile::base::{Actor, EmailAddress, Secret, hours};
 use domicile::config::SignupMode;
-use domicile::signin::{self, NewPerson, SignInOutcome, SigninError};
+use domicile::signin::{self, NewPerson, SignInOutcome, SignUp, SigninError, flows};
 use domicile::workspaces;
 
-use crate::support::{PASSWORD, Person, TestApp};
+use crate::support::{PASSWORD, Person, TestApp, visitor};
 
 impl TestApp {
     /// The first operator, whose address is not verified.
@@ -54,6 +54,16 @@ fn p10_the_operator_link_works_once_within_a_day_whatever_the_mode() {
         assert!(matches!(site.write(signin::claim_link), Err(SigninError::OperatorExists)));
         assert!([lost, late, good].iter().all(|token| site.columns_with(token).is_empty()));
     }
+}
+
+#[test]
+fn p10_a_link_that_is_not_valid_is_refused_before_anything_that_was_typed() {
+    let site = TestApp::new();
+    let form = SignUp { email: "no address".into(), username: "x".into(), password: Secret::new("short".into()) };
+
+    let outcome = site.block_on(flows::claim_operator(&site.app, visitor(), form, "nonsense".into()));
+
+    assert!(is_refused(&outcome));
 }
 
 #[test]

@@ -80,6 +80,18 @@ fn c8_an_account_that_is_in_use_is_replaced_by_nobody() {
 }
 
 #[test]
+fn c8_a_person_who_starts_again_leaves_the_name_to_everybody() {
+    let site = TestApp::new();
+    let first = site.sign_up_again("ada@example.org", "ada-ada", PASSWORD, None).unwrap();
+    assert!(!site.is_free("ada-ada"));
+
+    site.write(move |tx| signin::restart_sign_up(tx, &Actor::Anonymous(visitor()), first)).unwrap();
+
+    assert!(site.is_free("ada-ada"));
+    site.sign_up_again("else@example.org", "ada-ada", OTHER, None).unwrap();
+}
+
+#[test]
 fn c8_the_same_name_address_and_password_replace_a_sign_up_in_any_browser() {
     let site = TestApp::new();
     let first = site.sign_up_again("ada@example.org", "ada-ada", PASSWORD, None).unwrap();
