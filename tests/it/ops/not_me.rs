@@ -147,6 +147,7 @@ fn one_click_ends_every_session_and_locks_the_account_until_there_is_a_new_passw
     site.reset_by_mail();
 
     assert!(is_good());
+    site.message(ADDRESS, "Your password was changed");
     assert!(site.message(ADDRESS, "API keys work again").text.contains("/settings/keys"));
     assert!(site.sign_in_with(&visitor(), OTHER, false).is_ok());
     assert!(matches!(site.sign_in_with(&thief(), PASSWORD, false), Err(SigninError::BadCredentials)));

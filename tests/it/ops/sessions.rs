@@ -1,7 +1,7 @@
 //! Browser sessions: how long they live, and that they end on the server.
 
-use domicile::base::{SessionId, Timestamp, days, hours, minutes, seconds};
-use domicile::sessions::{self, CookieState, CurrentSession, End};
+use domicile::base::{Actor, Secret, SessionId, Timestamp, Visitor, days, hours, minutes, seconds};
+use domicile::sessions::{self, CookieState, CurrentSession, End, LoginThrottle, Verdict};
 
 use crate::support::{Person, SessionBuilder, TestSite, visitor};
 
@@ -294,6 +294,43 @@ fn sessions_and_browsers_of_a_person_are_forgotten_and_those_of_others_stay() {
 
     assert_eq!((devices, rows), (3, 5), "three sessions and two browsers");
     assert_eq!((site.count("session"), site.count("device")), (1, 1));
+}
+
+#[test]
+fn a_person_has_fifty_known_browsers_at_most() {
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada").account.id;
+
+    for _ in 0..51 {
+        site.write(move |tx| sessions::note_device(tx, ada, &visitor())).unwrap();
+    }
+
+    assert_eq!(site.count("device"), 50);
+}
+
+#[test]
+fn a_browser_that_a_link_makes_known_gets_its_tries_back() {
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada").account.id;
+    let browser = Visitor { device: Some(Secret::new("a browser".to_owned())), ..visitor() };
+    let actor = Actor::Anonymous(browser.clone());
+    let throttle = |site: &mut TestSite| site.read(|view| LoginThrottle::for_step_up(view, &actor, ada).unwrap());
+    let waits = |site: &mut TestSite| {
+        let throttle = throttle(site);
+        site.read(|view| throttle.verdict(view).unwrap() != Verdict::Check)
+    };
+    site.write(|tx| sessions::note_device_by_link(tx, ada, &browser)).unwrap();
+    for _ in 0..4 {
+        let throttle = throttle(&mut site);
+        site.write(|tx| throttle.note_failure(tx)).unwrap();
+    }
+    assert!(waits(&mut site));
+
+    site.write(|tx| sessions::note_device(tx, ada, &browser)).unwrap();
+    assert!(waits(&mut site), "a sign-in alone gives none back");
+    site.write(|tx| sessions::note_device_by_link(tx, ada, &browser)).unwrap();
+
+    assert!(!waits(&mut site));
 }
 
 #[test]

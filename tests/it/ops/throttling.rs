@@ -360,6 +360,16 @@ fn p7_an_attack_fills_no_mailbox_and_a_name_without_an_account_writes_as_much() 
 }
 
 #[test]
+fn p7_each_attacked_person_gets_a_link_of_their_own() {
+    let site = TestApp::new();
+    for name in ["ada-ada", "bob-bob"] {
+        site.person(name);
+        (0..5).for_each(|number| drop(site.sign_in_from(&at(&format!("198.51.{number}.1")), name, WRONG)));
+        site.message(&format!("{name}@example.org"), "Confirm your browser");
+    }
+}
+
+#[test]
 fn p7_a_site_without_mail_tells_an_unknown_browser_to_wait() {
     let site = TestApp::with(|config| config.mail.transport = MailTransport::Log);
     site.person("ada-ada");
