@@ -35,8 +35,9 @@ pub mod tokens;
 pub mod inbox;
 
 pub mod factors;
-pub mod resources;
 pub mod services;
+
+pub mod resources;
 
 pub mod billing;
 

@@ -17,7 +17,7 @@ use crate::threads::spawn_blocking;
 use crate::verification::{self, Verifier};
 use crate::{
     accounts, audit, billing, clock, db, factors, idempotency, inbox, invitations, mail, maintenance, privacy,
-    sessions, signin, snapshots, tokens,
+    resources, sessions, signin, snapshots, tokens,
 };
 
 /// One piece of periodic work: when (a cron expression with seconds, in UTC), what and why. `job` is the name of its
@@ -117,6 +117,24 @@ const RECURRING: &[Recurring] = &[
         needs_right_clock: false,
         why: "verifies the database after a read met damage",
     },
+    Recurring {
+        cron: "0 0 3 * * *",
+        job: resources::jobs::PURGE_TRASH,
+        needs_right_clock: true,
+        why: "deletes for good what was in the trash for 30 days",
+    },
+    Recurring {
+        cron: "55 * * * * *",
+        job: resources::jobs::SEND_PURGES,
+        needs_right_clock: false,
+        why: "asks services to delete what is marked for it",
+    },
+    Recurring {
+        cron: "30 10 3 * * *",
+        job: resources::jobs::RECOUNT,
+        needs_right_clock: false,
+        why: "compares the storage of workspaces with their resources",
+    },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, needs_right_clock: true, why: "expires credit" },
     Recurring {
         cron: "5 */10 * * * *",
@@ -144,6 +162,9 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::with_own_queue(api_keys::RESEAL, |app, _| Box::pin(api_keys::reseal(app))),
     JobHandler::new(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
+    JobHandler::new(resources::jobs::PURGE_TRASH, |app, _| Box::pin(resources::jobs::purge_trash(app))),
+    JobHandler::new(resources::jobs::SEND_PURGES, |app, _| Box::pin(resources::jobs::send_purges(app))),
+    JobHandler::new(resources::jobs::RECOUNT, |app, _| Box::pin(resources::jobs::recount(app))),
     JobHandler::new(tokens::ROTATE_KEYS, |app, _| Box::pin(tokens::rotate_keys(app))),
     JobHandler::new(WRITE_JOURNAL, |app, _| Box::pin(with_journal(app, |app| app.write_journal().map(drop)))),
     JobHandler::new(VERIFY_JOURNAL, |app, _| {
@@ -162,7 +183,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
 ];
 
 /// What follows from the acknowledgement of a command, for each kind that has consequences here.
-pub const ACK_HANDLERS: &[AckHandler] = &[];
+pub const ACK_HANDLERS: &[AckHandler] = &[resources::PURGE_ACKNOWLEDGED];
 
 /// Also queued by an erasure.
 const PUBLISH_HANDLER: JobHandler = JobHandler::with_own_queue(snapshots::jobs::PUBLISH, |app, payload| {
@@ -194,6 +215,7 @@ async fn purge(app: Arc<App>) -> Outcome {
             factors::purge_old(tx)?;
             audit::purge_anonymous(tx)?;
             idempotency::purge_expired(tx)?;
+            resources::expire_leases(tx)?;
             mail::purge_old(tx)?;
             db::purge_changes(tx)?;
             tokens::purge_old(tx)?;

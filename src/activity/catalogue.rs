@@ -9,6 +9,7 @@ use crate::inbox::InboxEvent;
 use crate::invitations::InvitationEvent;
 use crate::people::PeopleEvent;
 use crate::privacy::PrivacyEvent;
+use crate::resources::ResourceEvent;
 use crate::services::ServiceEvent;
 use crate::sessions::SessionEvent;
 use crate::signin::SigninEvent;
@@ -33,6 +34,7 @@ pub const CATALOGUE: &[&[EventType]] = &[
     SigninEvent::TYPES,
     IdentityEvent::TYPES,
     PrivacyEvent::TYPES,
+    ResourceEvent::TYPES,
 ];
 
 /// The type with this stored name. `None`: another release recorded it.

@@ -163,6 +163,10 @@ ids! {
     RequestId = "dsr";
     /// A finished export.
     ArtifactId = "art";
+    /// A resource that a service keeps for a workspace.
+    ResourceId = "res";
+    /// A place in the quota that a service reserved for a while.
+    LeaseId = "lse";
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ impl Config {
             ("Snapshot", format!("every {}, if something changed", write_duration(self.snapshot.interval))),
             ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),
             ("Prices", format!("{} defined", self.prices.len())),
+            ("Plans", self.plans.iter().map(|plan| plan.name.as_str()).collect::<Vec<_>>().join(", ")),
         ]
     }
 

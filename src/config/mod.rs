@@ -9,6 +9,7 @@ mod limits;
 mod links;
 mod listen;
 mod model;
+mod plans;
 mod raw;
 mod read;
 mod relay;
@@ -26,6 +27,7 @@ pub use model::{
     LogLevel, Mail, MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session,
     Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
 };
+pub use plans::{FREE_PLAN, LimitKey, Limits, Plan};
 pub use relay::{Relay, RelayCredentials, RelayTls};
 pub use site::{Accent, Logo, SiteInfo, Support};
 pub use starter::{Missing, starter_text};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::listen::Listen;
+use super::plans::Plan;
 use super::relay::Relay;
 use super::site::SiteInfo;
 use crate::base::{Credits, ScopeTable, Secret, Timestamp};
@@ -36,6 +37,8 @@ pub struct Config {
     pub forward_auth: ForwardAuth,
     pub snapshot: Snapshot,
     pub prices: Vec<Price>,
+    /// What workspaces may have. At least the free plan.
+    pub plans: Vec<Plan>,
     /// The scopes a key can have.
     pub scopes: ScopeTable,
     pub privacy: Privacy,

@@ -4,8 +4,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::base::{
     AccountId, ApiKeyId, ArtifactId, CommandId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, IdentityId,
-    InvitationId, JobId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceCredentialId,
-    ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    InvitationId, JobId, LeaseId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, ResourceId, Role,
+    ServiceCredentialId, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ macro_rules! text_ids {
 
 text_ids! {
     AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId CommandId SessionId EventId LedgerAccountId TransactionId LotId JobId
-    MailId RequestId ArtifactId IdentityId InvitationId PasskeyId
+    MailId RequestId ResourceId LeaseId ArtifactId IdentityId InvitationId PasskeyId
 }
 
 impl ToSql for Timestamp {

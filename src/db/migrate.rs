@@ -44,6 +44,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0030_statement_and_journal.sql"),
     include_str!("migrations/0031_service_grants.sql"),
     include_str!("migrations/0032_inbox.sql"),
+    include_str!("migrations/0033_resources.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

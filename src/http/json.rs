@@ -10,6 +10,7 @@ use actix_web::web::Bytes;
 
 use super::Answer;
 use crate::base::Problem;
+use crate::threads::spawn_blocking;
 
 /// When a client that was refused should come back, in seconds.
 const RETRY_SECONDS: u32 = 5;
@@ -53,6 +54,24 @@ pub fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem>
     serde_json::from_slice(body).map_err(|error| {
         Problem::new(400, "malformed_json", format!("The body is not the JSON that this address expects: {error}."))
     })
+}
+
+/// The largest body, in bytes, that a worker parses on its own thread, in about a millisecond. A larger body would
+/// delay the other requests of the worker.
+const INLINE_PARSE_BYTES_MAX: usize = 64 * 1024;
+
+/// Parses a body, a large one on a blocking thread.
+///
+/// # Errors
+/// That of `read`, or 500 if it panicked.
+pub async fn parse_large<T: Send + 'static>(
+    body: Bytes,
+    read: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if body.len() <= INLINE_PARSE_BYTES_MAX {
+        return read(&body);
+    }
+    spawn_blocking(move || read(&body)).await.map_err(Problem::internal)?
 }
 
 /// A JSON response that must not be cached, because it depends on a credential or has personal data.

@@ -9,8 +9,8 @@ use crate::billing::{ledger, usage};
 use crate::db::{self, Table};
 use crate::signin::oauth;
 use crate::{
-    accounts, api_keys, audit, factors, idempotency, inbox, invitations, jobs, journal, mail, people, services,
-    sessions, tokens, workspaces,
+    accounts, api_keys, audit, factors, idempotency, inbox, invitations, jobs, journal, mail, people, resources,
+    services, sessions, tokens, workspaces,
 };
 
 /// The part with the activity, which comes from the audit and not from the rows of one table.
@@ -38,6 +38,7 @@ pub const SLICES: &[(&str, &[Table])] = &[
     ("tokens", tokens::TABLES),
     ("invitations", invitations::TABLES),
     ("inbox", inbox::TABLES),
+    ("resources", resources::TABLES),
 ];
 
 /// Every table of the schema.

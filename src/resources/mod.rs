@@ -1,11 +1,33 @@
-//! **For:** the resources of a workspace on the platform (models, datasets, projects, deployments), their storage and
-//! their trash.
-//! **Words:** resource, trash.
-//! **Tables:** none yet: no service can register a resource, so every list of them is empty and nothing uses storage.
-//! **Never:** reports that a resource was restored or deleted that does not exist.
-//! **Start reading:** `model.rs`, then `api.rs`.
+//! **For:** what services keep for people: models, datasets, projects, deployments; their storage, limits and trash.
+//! **Words:** resource, type, plan and limit, lease (a reserved place), trash, purging (the service was asked to delete it).
+//! **Tables:** `resource`, `workspace_storage`, `workspace_count`, `resource_lease`, `resource_sync`.
+//! **Never:** frees what a service has not confirmed to be deleted; lets an id come back; counts outside the triggers.
+//! **Start reading:** `model/mod.rs`, then [`put`] and [`trash`].
 
 pub mod api;
+mod error;
+mod events;
+pub mod flows;
+pub mod jobs;
 mod model;
+mod ops;
+mod store;
+mod tables;
 
-pub use model::{NO_LIMIT, ResourceKind};
+pub use error::ResourceError;
+pub use events::ResourceEvent;
+pub use model::{
+    ActivityAction, BATCH_MAX, BatchResult, Category, CategoryUse, Change, DEPTH_MAX, ExternalId, Fill, LEASE_DEFAULT,
+    LEASE_MAX, LEASE_QUANTITY_MAX, LargeItem, Lease, LeaseState, LimitAnswer, NO_LIMIT, NUMBER_MAX, NewActivity,
+    NewLease, NewResource, ParentName, Rejected, Resource, ResourceKind, ResourceName, Slug, Standing, State, Storage,
+    TRASH_KEPT, TrashFilter, TrashItem, TrashPage, TrashSum,
+};
+pub use ops::{
+    PURGE_ACKNOWLEDGED, check_limits, commit, count, delete_by_service, delete_for_good, empty_trash, end_sync,
+    expire_leases, find_in_trash, find_of_service, forget, free_unanswerable, grant_lease, is_counted_right,
+    list_cascaded, list_counted, list_of_service, list_trash, parent_of, purge_due, put, put_batch, recalculate,
+    release, renew, report_activity, restore, send_purges, storage, trash, trash_sums, used_bytes,
+};
+pub use store::{COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, ROW_STATEMENTS};
+pub(crate) use tables::RESOURCE;
+pub use tables::TABLES;

@@ -15,6 +15,8 @@ use crate::{
 
 /// The largest batch of usage events in bytes: ample for 10,000 events.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The largest batch of resources in bytes: ample for 1,000 of them.
+const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The headings of the sidebar. The entries below them are in the order of this table.
 const YOU: &str = "You";
 const ACCOUNT: &str = "Account";
@@ -230,6 +232,19 @@ routes! {
     POST "/v1/usage/events"                           Service [body(EVENTS_BYTES_MAX), counted(RequestClass::Usage)]
         => billing::api::record_events;
     GET  "/v1/ingest/watermark"                       Service => billing::api::watermark;
+    GET  "/v1/resources"                              Service => resources::api::list;
+    POST "/v1/resources/batch"                        Service [body(BATCH_BYTES_MAX)] => resources::api::put_batch;
+    GET  "/v1/resources/{id}"                         Service => resources::api::get;
+    PUT  "/v1/resources/{id}"                         Service => resources::api::put;
+    DELETE "/v1/resources/{id}"                       Service => resources::api::delete;
+    POST "/v1/resources/{id}/trash"                   Service => resources::api::trash_resource;
+    POST "/v1/resources/{id}/restore"                 Service => resources::api::restore_resource;
+    POST "/v1/limits/check"                           Service => resources::api::check_limits;
+    POST "/v1/leases"                                 Service => resources::api::grant_lease;
+    POST "/v1/leases/{id}/commit"                     Service => resources::api::commit_lease;
+    POST "/v1/leases/{id}/renew"                      Service => resources::api::renew_lease;
+    POST "/v1/leases/{id}/release"                    Service => resources::api::release_lease;
+    POST "/v1/activity"                               Service => resources::api::report_activity;
     GET  "/api/username/check"                        Public => people::api::check_username;
     POST "/v1/token"                                  Public [visitor] => services::api::token;
     GET  "/v1/revocations"                            Service [counted(RequestClass::Poll)]
@@ -239,6 +254,7 @@ routes! {
     GET  "/api/account/summary"                       KeyHolder("account:read") => settings::api::summary;
     GET  "/api/api-keys"                              KeyHolder("account:read") => verification::api::list;
     GET  "/api/users"                                 KeyHolder("account:read") => settings::api::profile;
+    PATCH "/api/users"                                KeyHolder("account:read") => settings::api::follow;
     GET  "/api/storage"                               KeyHolder("usage:read") => resources::api::storage;
     GET  "/api/billing/transactions"                  KeyHolder("billing:read") => billing::api::transactions;
     GET  "/api/billing/usage-summary"                 KeyHolder("billing:read") => billing::api::usage_summary;

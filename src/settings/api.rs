@@ -12,15 +12,18 @@ use super::ops::profile_for_reader;
 use crate::accounts::Username;
 use crate::app::App;
 use crate::base::Problem;
-use crate::billing::{self, Wallet};
+use crate::billing::{self, BillingError, Wallet};
+use crate::config::LimitKey;
+use crate::db::View;
 use crate::http::schema::{self, ErrorBody, ServerError};
 use crate::http::{Answer, json};
 use crate::people::{self, PictureSize, Platform};
+use crate::resources;
 use crate::verification::api::{KeyHolder, KeyRefusals};
 
 /// The description of the operations in this file.
 #[derive(OpenApi)]
-#[openapi(paths(summary, profile))]
+#[openapi(paths(summary, profile, follow))]
 pub struct Description;
 
 #[derive(Serialize, ToSchema)]
@@ -48,8 +51,8 @@ fn account_type() -> utoipa::openapi::Object {
     schema::one_of("The kind of workspace.", ["personal", "team"])
 }
 
-/// How many resources the workspace has.
-#[derive(Serialize, ToSchema, Default)]
+/// How many resources the workspace has, with those in the trash.
+#[derive(Serialize, ToSchema)]
 struct ResourceCounts {
     projects: u64,
     datasets: u64,
@@ -68,14 +71,23 @@ struct ResourceCounts {
 pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let id = holder.verified.workspace;
-    let Wallet { workspace, balance } = app.read_offloaded(move |view| billing::wallet(view, id)).await?;
+    let read = move |view: &View<'_>| {
+        let count = |limit| resources::count(view, id, limit);
+        let counts = ResourceCounts {
+            projects: count(LimitKey::Projects)?,
+            datasets: count(LimitKey::Datasets)?,
+            models: count(LimitKey::Models)?,
+        };
+        Ok::<_, BillingError>((billing::wallet(view, id)?, counts))
+    };
+    let (Wallet { workspace, balance }, counts) = app.read_offloaded(read).await?;
     let summary = AccountSummary {
         username: holder.verified.username().to_string(),
         name: holder.verified.display_name().to_string(),
         account_type: workspace.kind,
         plan: workspace.plan,
         credits_cents: balance.cents(),
-        counts: ResourceCounts::default(),
+        counts,
         teams: Vec::new(),
     };
     json::ok(&summary)
@@ -163,6 +175,22 @@ pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, query: Query<Profil
     let read = app.read_offloaded(move |view| profile_for_reader(view, reader, username.as_str())).await?;
     let found = read.ok_or_else(account_not_found)?;
     json::ok(&Profile { user: public_user(&app.config().public_url, found) })
+}
+
+/// Follows a person, or not any more.
+///
+/// This site has no followers, so it is always refused.
+#[utoipa::path(
+    patch,
+    path = "/api/users",
+    operation_id = "follow",
+    tag = "key holders",
+    security(("apiKey" = ["account:read"])),
+    responses(KeyRefusals, ServerError)
+)]
+pub async fn follow(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
+    holder.require(&app, "account:read")?;
+    Err(Problem::new(403, "not_available", "Permission denied for this operation").into())
 }
 
 fn public_user(public_url: &str, ProfileForReader { profile, own }: ProfileForReader) -> PublicUser {

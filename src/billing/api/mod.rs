@@ -7,22 +7,20 @@ mod watermark;
 
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::HttpRequest;
+use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
 use super::usage::{self, Recorded, Report, UsageError};
 use crate::app::App;
-use crate::base::Problem;
 use crate::db::Tx;
 use crate::http::schema::{ProblemDocument, ServerProblem, TooLarge};
-use crate::http::{Answer, json};
+use crate::http::{Answer, idempotency_key, json, set_replayed_header};
 use crate::idempotency::{self, IdempotencyError, Request};
 use crate::services::api::ServiceRefusals;
 use crate::services::{Caller, ServiceScope};
-use crate::threads::spawn_blocking;
 pub use transactions::transactions;
 pub use usage_events::{EventsResponse, read_events};
 pub use usage_summary::usage_summary;
@@ -93,7 +91,7 @@ pub async fn record_events(
     let actor = caller.actor();
     let service = caller.0.id.to_string();
     let read = if is_one_cloud_event(&request) { usage_events::read_one_event } else { usage_events::read_events };
-    let (repeatable, events) = parse_body(body, move |body| {
+    let (repeatable, events) = json::parse_large(body, move |body| {
         let hash = || Sha256::digest(body).into();
         let repeatable = key.map(|key| Request { actor: service, route: "POST /v1/usage/events", key, hash: hash() });
         Ok((repeatable, read(body)?))
@@ -120,34 +118,4 @@ fn record_reports(tx: &mut Tx<'_>, reports: &[Report]) -> Result<Vec<Recorded>, 
         let body = serde_json::to_string(&EventsResponse::from(recorded)).unwrap_or_default();
         idempotency::Answer { status: 200, body }
     })
-}
-
-fn set_replayed_header(response: &mut HttpResponse) {
-    response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-}
-
-/// The largest body, in bytes, that a worker parses on its own thread, in about a millisecond. A larger body would
-/// delay the other requests of the worker.
-const INLINE_PARSE_BYTES_MAX: usize = 64 * 1024;
-
-/// Parses a body, a large one on a blocking thread.
-async fn parse_body<T: Send + 'static>(
-    body: Bytes,
-    read: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    if body.len() <= INLINE_PARSE_BYTES_MAX {
-        return read(&body);
-    }
-    spawn_blocking(move || read(&body)).await.map_err(Problem::internal)?
-}
-
-/// The Idempotency-Key of the request, with quotes as in the IETF draft, or without. `None`: the header is missing.
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
-    let key = header.to_str().unwrap_or_default().trim().trim_matches('"');
-    if key.is_empty() || key.len() > 255 {
-        let sentence = "An Idempotency-Key must have 1 to 255 visible characters. Use a random key for each request.";
-        return Err(Problem::new(400, "idempotency_key_invalid", sentence));
-    }
-    Ok(Some(key.to_owned()))
 }

@@ -6,11 +6,13 @@ use actix_web::web::Data;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::{Wallet, ops};
+use super::super::{BillingError, Wallet, ops};
 use crate::app::App;
+use crate::config::LimitKey;
+use crate::db::View;
 use crate::http::schema::{self, ServerError};
 use crate::http::{Answer, json};
-use crate::resources::NO_LIMIT;
+use crate::resources::{self, NO_LIMIT};
 use crate::verification::api::{KeyHolder, KeyRefusals};
 
 #[derive(Serialize, ToSchema)]
@@ -106,22 +108,27 @@ struct Features {
 pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "billing:read")?;
     let id = holder.verified.workspace;
-    let Wallet { workspace, balance } = app.read_offloaded(move |view| ops::wallet(view, id)).await?;
-    let name = workspace.plan.chars().next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
-    let name = name + workspace.plan.get(1..).unwrap_or_default();
+    let read = move |view: &View<'_>| {
+        let wallet = ops::wallet(view, id)?;
+        Ok::<_, BillingError>((wallet, resources::used_bytes(view, id)?))
+    };
+    let (Wallet { workspace, balance }, used) = app.read_offloaded(read).await?;
+    let plan = app.config().plan(&workspace.plan);
+    let limit = plan.limits.get(LimitKey::StorageBytes).and_then(|limit| u64::try_from(limit).ok());
+    let limit = limit.unwrap_or(NO_LIMIT);
     // The client expects a float. We never calculate with it, and two decimals of a float are exact for every possible
     // balance.
     #[allow(clippy::cast_precision_loss)]
     let balance_available = balance.cents() as f64 / 100.0;
     json::ok(&UsageSummary {
-        plan: Plan { plan_id: workspace.plan, name, status: "active", cancel_at_period_end: false },
+        plan: Plan { plan_id: workspace.plan, name: plan.name.clone(), status: "active", cancel_at_period_end: false },
         metrics: [Metric {
             metric_id: METRIC_ID,
             kind: METRIC_KIND,
             period: METRIC_PERIOD,
-            limit: NO_LIMIT,
-            used: 0,
-            remaining: NO_LIMIT,
+            limit,
+            used,
+            remaining: limit.saturating_sub(used),
             overage_allowed: false,
         }],
         training_credit: TrainingCredit { monthly_grant: 0.0, balance_available },

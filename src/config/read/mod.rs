@@ -3,6 +3,7 @@
 mod listen;
 mod mail;
 mod oauth;
+mod plans;
 mod site;
 mod values;
 
@@ -76,6 +77,7 @@ impl Reader {
         let forward_auth = self.forward_auth();
         let snapshot = Snapshot { interval: self.duration("snapshot.interval", minutes(5)) };
         let prices = self.prices();
+        let plans = self.plans();
         let scopes = self.scopes();
         let privacy = Privacy { export_keep: self.duration("privacy.export_keep", days(7)) };
         let tokens = self.tokens();
@@ -100,6 +102,7 @@ impl Reader {
             forward_auth,
             snapshot,
             prices,
+            plans,
             scopes,
             privacy,
             passwords,
@@ -392,6 +395,9 @@ mod tests {
                 ["d.toml:3: mail.smtp_url", "?tls=required"],
             ),
             ("[[egress]]\nhost = \"h\"\nregion = \"us\"\npurpose = \"mail\"", ["egress.region", "leave its region"]),
+            ("[[plans]]\ncode = \"pro\"\nname = \"Pro\"", ["d.toml:1: plans.code", "\"free\""]),
+            ("[[plans]]\ncode = \"free\"\nname = \"Free\"\nmodels = -1", ["d.toml:4: plans.models", "whole number"]),
+            ("[[plans]]\ncode = \"free\"\nname = \"Free\"\nmodel = 3", ["d.toml:4: plans.model", "plans.models"]),
             ("[[prices]]\nsku = \"a\"\nunit = \"s\"\nprice = \"0.0000001\"", ["prices.price", "six decimals"]),
             ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
             ("[tokens]\nlife = \"1h\"", ["d.toml:2: tokens.life", "1 to 15 minutes"]),

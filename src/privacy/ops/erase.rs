@@ -10,7 +10,8 @@ use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Layout, Tx};
 use crate::jobs::NewJob;
 use crate::{
-    accounts, api_keys, billing, factors, inbox, invitations, jobs, mail, people, sessions, signin, workspaces,
+    accounts, api_keys, billing, factors, inbox, invitations, jobs, mail, people, resources, sessions, signin,
+    workspaces,
 };
 
 /// Deletes all data about the person in this transaction, as the data map defines. Sessions and keys end with it. Files
@@ -90,6 +91,7 @@ fn delete_all_of(
     inbox::forget(tx, account)?;
     if let Some(workspace) = workspaces::personal(tx, account)? {
         billing::forget(tx, workspace.id)?;
+        resources::forget(tx, workspace.id)?;
         workspaces::erase(tx, workspace.id)?;
     }
     people::forget(tx, account)?;

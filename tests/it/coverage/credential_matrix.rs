@@ -145,8 +145,13 @@ fn observed(access: Access, answer: &Answer) -> Option<Outcome> {
         500.. => None,
         401 if is_program => (!answer.header("www-authenticate").is_empty()).then_some(Outcome::Anonymous),
         403 if is_program => {
-            let is_scope_error = answer.json()["error"] == "Permission denied for this operation";
-            is_scope_error.then_some(Outcome::LacksScope)
+            let problem = answer.json();
+            let is_scope_error = problem["error"] == "Permission denied for this operation";
+            match problem["code"].as_str() {
+                Some("insufficient_scope") => is_scope_error.then_some(Outcome::LacksScope),
+                // Followers are switched off: refused to everybody, with the sentence that the client knows.
+                _ => Some(Outcome::Accepted),
+            }
         }
         303 if !is_program && answer.location().starts_with("/signin") => Some(Outcome::Anonymous),
         404 if access.is_console() => Some(Outcome::NotFound),

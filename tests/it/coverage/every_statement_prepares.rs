@@ -4,10 +4,10 @@
 use domicile::privacy::data_map::tables;
 use domicile::{
     accounts, api_keys, audit, billing, db, factors, idempotency, inbox, invitations, jobs, journal, mail, maintenance,
-    people, privacy, services, sessions, signin, snapshots, tokens, verification, workspaces,
+    people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 36] = [
+pub const STORES: [(&str, &[&str]); 40] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -36,6 +36,10 @@ pub const STORES: [(&str, &[&str]); 36] = [
     ("factors::unfinished", factors::UNFINISHED_STATEMENTS),
     ("services", services::STATEMENTS),
     ("inbox", inbox::STATEMENTS),
+    ("resources::rows", resources::ROW_STATEMENTS),
+    ("resources::lists", resources::LIST_STATEMENTS),
+    ("resources::counts", resources::COUNT_STATEMENTS),
+    ("resources::leases", resources::LEASE_STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),

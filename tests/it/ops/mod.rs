@@ -21,6 +21,7 @@ mod operator_link;
 mod passwords;
 mod people;
 mod privacy;
+mod resources;
 mod retention;
 mod schedule;
 mod seed;

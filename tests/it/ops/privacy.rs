@@ -8,16 +8,17 @@ use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
 use domicile::api_keys::{self, Channel, KeyPolicy, Limits};
 use domicile::base::{
     AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
-    Zone, days, minutes,
+    WorkspaceId, Zone, days, minutes,
 };
 use domicile::billing;
 use domicile::billing::usage;
-use domicile::db::View;
 use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
+use domicile::db::{Tx, View};
 use domicile::inbox::{self, CommandKind, NewCommand};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::tables;
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
+use domicile::resources::{self, ExternalId, NewLease, NewResource, ResourceName, Slug};
 use domicile::signin;
 use domicile::signin::oauth;
 use domicile::verification::{self, Verifier, VerifyRequest};
@@ -36,7 +37,7 @@ mod exports;
 mod remains;
 
 /// Values that a person leaves in a site. Each must be in the export, and none may exist after the erasure.
-const CANARIES: [&str; 16] = [
+const CANARIES: [&str; 18] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
@@ -53,6 +54,8 @@ const CANARIES: [&str; 16] = [
     "Canary/2.0 (program)",
     "canary-elsewhere",
     "canary-note of a key",
+    "canary-resource",
+    "canary-slug",
 ];
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -113,6 +116,7 @@ impl TestApp {
             let (service, _) = create_service(tx, "farm").unwrap();
             let farm = Actor::Service { service: service.id, name: service.name };
             usage::record_batch(tx, &farm, &batch).unwrap();
+            keep_resources(tx, &farm, workspace);
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
@@ -264,6 +268,26 @@ impl TestApp {
     fn exports_folder(&self) -> Vec<String> {
         TestApp::files_in(&self.layout().exports())
     }
+}
+
+/// A project, and a model of it in the trash, and a reserved place.
+fn keep_resources(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId) {
+    let new = |id: &str, kind: &str, parent: Option<&str>| NewResource {
+        external_id: ExternalId::parse(id).unwrap(),
+        workspace,
+        kind: kind.into(),
+        name: ResourceName::parse("canary-resource").unwrap(),
+        slug: Slug::parse("canary-slug"),
+        parent: parent.and_then(ExternalId::parse),
+        size_bytes: 5_400_000,
+        version: 1,
+    };
+    resources::put(tx, farm, &new("p-1", "project", None)).unwrap();
+    let (model, _) = resources::put(tx, farm, &new("m-1", "model", Some("p-1"))).unwrap();
+    resources::trash(tx, farm, workspace, model.id).unwrap();
+    let lease =
+        NewLease { workspace, kind: "model".into(), quantity: 1, size_bytes: 1, lasts: resources::LEASE_DEFAULT };
+    resources::grant_lease(tx, farm, &lease).unwrap();
 }
 
 fn home() -> Visitor {

@@ -14,7 +14,7 @@ use crate::base::{AccountId, WorkspaceId};
 use crate::billing::{ledger, usage};
 use crate::db::{Cell, Error, Table, View, by_name};
 use crate::signin::oauth;
-use crate::{accounts, api_keys, factors, people, sessions, workspaces};
+use crate::{accounts, api_keys, factors, people, resources, sessions, workspaces};
 
 pub use statements::STATEMENTS as PART_STATEMENTS;
 
@@ -292,6 +292,15 @@ pub const PARTS: &[Part] = &[
         tables: &[&usage::USAGE_EVENT],
         others: &[],
         sql: statements::USAGE,
+    },
+    Part {
+        path: "workspaces/{workspace}/resources",
+        title: "What services keep for the workspace",
+        formats: &[Format::Array, Format::Csv],
+        subject: PartSubject::EachWorkspace,
+        tables: &[&resources::RESOURCE],
+        others: &[],
+        sql: statements::RESOURCES,
     },
 ];
 

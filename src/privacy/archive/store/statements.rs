@@ -4,7 +4,7 @@ use super::super::super::tables::DATA_REQUEST;
 use crate::billing::{ledger, usage};
 use crate::db::{exported_columns, sql};
 use crate::signin::oauth;
-use crate::{accounts, api_keys, factors, people, sessions, workspaces};
+use crate::{accounts, api_keys, factors, people, resources, sessions, workspaces};
 
 pub(super) const PROFILE: &str = sql!(
     "select ",
@@ -206,6 +206,15 @@ pub(super) const USAGE: &str = sql!(
     order by occurred_at"
 );
 
+pub(super) const RESOURCES: &str = sql!(
+    "select ",
+    exported_columns!(resources::RESOURCE as "r"),
+    "
+    from resource r
+    where workspace_id = :subject and state <> 'purged'
+    order by id"
+);
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     PROFILE,
@@ -232,4 +241,5 @@ pub const STATEMENTS: &[&str] = &[
     STATEMENT,
     LOTS,
     USAGE,
+    RESOURCES,
 ];

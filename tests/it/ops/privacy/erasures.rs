@@ -87,8 +87,15 @@ fn an_erasure_treats_every_table_as_the_data_map_says() {
                 ),
                 // What is left is the open command to erase.
                 Erasure::Empties(_) if table.name == "service_command" => {
-                    let sql = "select kind || payload_json || detail from service_command";
+                    let sql =
+                        "select kind || payload_json || detail from service_command where kind <> 'resource.purge'";
                     assert_eq!(view.list(sql, [], |row| row.get::<_, String>(0)).unwrap(), ["dsr.erase{}"]);
+                }
+                Erasure::Empties(_) if table.name == "resource" => {
+                    let sql = "select distinct name || slug from resource";
+                    assert_eq!(view.list(sql, [], |row| row.get::<_, String>(0)).unwrap(), [""]);
+                    let sql = "select count(*) from resource where state in ('active', 'trashed')";
+                    assert_eq!(view.one(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "services are asked");
                 }
                 Erasure::Empties(_) => {
                     let emptied: Vec<_> = table.columns.iter().filter(|column| column.is_emptied).collect();

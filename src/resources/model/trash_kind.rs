@@ -1,4 +1,6 @@
-//! The kinds of resources.
+//! The types of resources that the reference's client knows in the trash, and their scopes.
+
+use crate::config::LimitKey;
 
 /// The kind of a resource that can be in the trash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,15 @@ impl ResourceKind {
     /// Parses the name of the API. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The limit that it counts for.
+    pub const fn limit(self) -> LimitKey {
+        match self {
+            Self::Project => LimitKey::Projects,
+            Self::Dataset => LimitKey::Datasets,
+            Self::Model => LimitKey::Models,
+        }
     }
 
     /// The scope that lets a key see this kind.

@@ -1,0 +1,132 @@
+//! The JSON API: resources, limits and leases for services; storage and trash for holders of an API key.
+
+mod activity;
+mod batch;
+mod body;
+mod leases;
+mod limits;
+mod resource;
+mod storage;
+mod trash;
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::web::{Bytes, Data};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use utoipa::{IntoResponses, OpenApi};
+
+pub use activity::report_activity;
+pub use batch::put_batch;
+pub use leases::{commit_lease, grant_lease, release_lease, renew_lease};
+pub use limits::check_limits;
+pub use resource::{delete, get, list, put, restore as restore_resource, trash as trash_resource};
+pub use storage::storage;
+pub use trash::{delete_trash, restore, trash};
+
+use super::error::ResourceError;
+use crate::app::App;
+use crate::base::{Actor, Problem};
+use crate::db::Tx;
+use crate::http::schema::ProblemDocument;
+use crate::http::{Answer, idempotency_key, json, set_replayed_header};
+use crate::idempotency::{self, Request};
+use crate::services::{Caller, ServiceScope};
+
+/// The description of the operations in this folder.
+#[derive(OpenApi)]
+#[openapi(paths(
+    resource::list,
+    resource::put,
+    resource::get,
+    resource::delete,
+    resource::trash,
+    resource::restore,
+    batch::put_batch,
+    limits::check_limits,
+    leases::grant_lease,
+    leases::commit_lease,
+    leases::renew_lease,
+    leases::release_lease,
+    activity::report_activity,
+    storage::storage,
+    trash::trash,
+    trash::restore,
+    trash::delete_trash
+))]
+pub struct Description;
+
+/// What an operation about resources refuses. `code` says which.
+#[derive(IntoResponses)]
+pub enum Refusals {
+    /// The body cannot be read, or a member or parameter is wrong. `field` names it.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Wrong(ProblemDocument<'static>),
+    /// `limit_reached`: it would be more than the plan of the workspace allows. `insufficient_scope`: the service does not have the
+    /// scope that this needs.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemDocument<'static>),
+    /// There is no such resource, lease or workspace, or this service may not use it.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDocument<'static>),
+    /// It contradicts what is stored: `stale_version`, `parent_in_trash`, `lease_ended`. Or the Idempotency-Key was used for
+    /// another request.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDocument<'static>),
+    /// The resource was deleted for good, and its id cannot be used again.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Gone(ProblemDocument<'static>),
+    /// The body is too large, or one resource is larger than the plan allows.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDocument<'static>),
+}
+
+/// A write of a service: who, what exactly, and how it can be repeated.
+struct ServiceWrite {
+    actor: Actor,
+    repeatable: Option<Request>,
+}
+
+impl ServiceWrite {
+    /// Of this request. `route`: its method and path, as the table of routes has it.
+    fn new(caller: &Caller, request: &HttpRequest, route: &'static str, body: &[u8]) -> Result<Self, Problem> {
+        caller.require(ServiceScope::ResourcesWrite)?;
+        let repeatable = idempotency_key(request)?.map(|key| {
+            // The path has the id of the resource.
+            let hash = Sha256::new().chain_update(request.path()).chain_update(b"\n").chain_update(body).finalize();
+            Request { actor: caller.0.id.to_string(), route, key, hash: hash.into() }
+        });
+        Ok(Self { actor: caller.actor(), repeatable })
+    }
+
+    /// Runs the operation once for its key, in one transaction, and answers with its status and body.
+    async fn run<T: Serialize>(
+        self,
+        app: &Data<Arc<App>>,
+        work: impl FnOnce(&mut Tx<'_>, &Actor) -> Result<(u16, T), ResourceError> + Send + 'static,
+    ) -> Answer {
+        let Self { actor, repeatable } = self;
+        let (answer, is_repetition) = app
+            .write(move |tx| {
+                idempotency::once(tx, repeatable.as_ref(), |tx| {
+                    let (status, body) = work(tx, &actor)?;
+                    Ok::<_, ResourceError>(idempotency::Answer {
+                        status,
+                        body: serde_json::to_string(&body).unwrap_or_default(),
+                    })
+                })
+            })
+            .await?;
+        let mut response = json::private(answer.status, answer.body);
+        if is_repetition {
+            set_replayed_header(&mut response);
+        }
+        Ok(response)
+    }
+}
+
+/// The body of a request.
+fn received(body: Result<Bytes, actix_web::Error>) -> Result<Bytes, Problem> {
+    body.map_err(json::body_problem)
+}

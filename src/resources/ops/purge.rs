@@ -1,0 +1,123 @@
+//! Deleting for good: services are asked, and what they confirm is free.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::error::ResourceError;
+use super::super::events::ResourceEvent;
+use super::super::model::{Resource, State};
+use super::super::store;
+use super::register::stored;
+use super::service_side::{self, Order};
+use crate::audit::{self, Event};
+use crate::base::{Actor, days};
+use crate::db::{Error, Tx};
+use crate::inbox::{AckHandler, AckOutcome, Acknowledgement, Command, CommandKind};
+
+/// Commands that an operation sends itself; the job sends the others within a minute.
+const SENT_AT_ONCE: u32 = 100;
+/// When a service is asked again that could not delete something.
+const RETRY_AFTER: Duration = days(1);
+/// Resources that one call of [`purge_due`] or [`send_purges`] takes.
+const BATCH_MAX: u32 = 200;
+
+/// Marks what was in the trash for 30 days, a part at a time, to be deleted for good. Returns how many; the caller repeats it
+/// until that is 0.
+///
+/// # Errors
+/// [`ResourceError::Db`].
+pub fn purge_due(tx: &mut Tx<'_>) -> Result<usize, ResourceError> {
+    let mut deleted = 0;
+    for id in store::list_due(tx, BATCH_MAX)? {
+        let resource = stored(tx, id)?;
+        // It may have gone with what is above it.
+        if resource.purge_after.is_none() {
+            continue;
+        }
+        deleted += store::update_purging(tx, id)?;
+        let event = Event::new(ResourceEvent::Expired).workspace(resource.workspace).target(id);
+        audit::record(tx, &Actor::System, event.data(json!({"type": resource.kind})))?;
+    }
+    Ok(deleted)
+}
+
+/// Sends the first commands of an operation that deletes.
+pub(super) fn send_first(tx: &mut Tx<'_>) -> Result<(), ResourceError> {
+    send_some(tx, SENT_AT_ONCE)?;
+    Ok(())
+}
+
+/// Asks services to delete what is marked and was not asked for yet, a part at a time. Returns how many; the caller repeats it
+/// until that is 0.
+///
+/// # Errors
+/// [`ResourceError::Db`].
+pub fn send_purges(tx: &mut Tx<'_>) -> Result<usize, ResourceError> {
+    send_some(tx, BATCH_MAX)
+}
+
+fn send_some(tx: &mut Tx<'_>, limit: u32) -> Result<usize, ResourceError> {
+    let resources = store::list_to_purge(tx, limit)?;
+    for resource in &resources {
+        match service_side::send(tx, Order::Purge, resource)? {
+            Some(command) => store::update_ordered(tx, resource.id, &command.to_string())?,
+            None => free_without_service(tx, resource)?,
+        }
+    }
+    Ok(resources.len())
+}
+
+/// Frees what a service keeps that cannot be asked any more.
+fn free_without_service(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Error> {
+    free(tx, resource)?;
+    let event = Event::new(ResourceEvent::FreedWithoutService).target(resource.id);
+    audit::record(tx, &Actor::System, event.data(json!({"service": resource.service.to_string()})))
+}
+
+/// Frees what services were asked to delete that were disconnected before they answered, a part at a time. Returns how many; the
+/// caller repeats it until that is 0.
+///
+/// # Errors
+/// [`Error`].
+pub fn free_unanswerable(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let mut freed = 0;
+    for service in store::list_purging_services(tx)? {
+        if !service_side::is_connected(tx, service)? {
+            let resources = store::list_purging(tx, service, BATCH_MAX)?;
+            resources.iter().try_for_each(|resource| free_without_service(tx, resource))?;
+            freed += resources.len();
+        }
+    }
+    Ok(freed)
+}
+
+/// What `resource.purge` does when its service answers. If the service deleted the resource, its bytes and its place are free. If
+/// it could not, the resource is in the trash again for a day, and then it is asked again. Twice is the same as once.
+pub const PURGE_ACKNOWLEDGED: AckHandler =
+    AckHandler { kind: CommandKind::ResourcePurge, handle: |tx, command, ack| confirm_purge(tx, command, ack) };
+
+fn confirm_purge(tx: &mut Tx<'_>, command: &Command, ack: &Acknowledgement) -> Result<(), Error> {
+    let Some(id) = service_side::resource_of(command) else { return Ok(()) };
+    let own = |found: &Resource| found.service == command.service && found.state == State::Purging;
+    let Some(resource) = store::find(tx, id)?.filter(own) else { return Ok(()) };
+    let kind = match ack.outcome {
+        AckOutcome::Done => {
+            free(tx, &resource)?;
+            ResourceEvent::Deleted
+        }
+        AckOutcome::Failed => {
+            let purge_after = tx.now().plus(RETRY_AFTER);
+            store::update_back_in_trash(tx, id, purge_after)?;
+            ResourceEvent::DeletionFailed
+        }
+    };
+    let data = json!({"type": resource.kind, "service": resource.service.to_string()});
+    audit::record(tx, &Actor::System, Event::new(kind).target(id).data(data))
+}
+
+/// Frees the bytes and the place of a resource.
+pub(super) fn free(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Error> {
+    store::update_purged(tx, resource.id)?;
+    Ok(())
+}

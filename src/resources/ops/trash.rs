@@ -1,0 +1,169 @@
+//! The trash: moving there, restoring, deleting for good.
+
+use serde_json::json;
+
+use super::super::error::ResourceError;
+use super::super::events::ResourceEvent;
+use super::super::model::{Resource, State, TRASH_KEPT, TrashFilter, TrashPage, TrashSum};
+use super::super::store;
+use super::permission::{Wish, require, resource_to_change};
+use super::purge;
+use super::register::{event_about, stored};
+use super::service_side::{self, Order, resource_type};
+use crate::audit::{self, Event};
+use crate::base::{Actor, ResourceId, WorkspaceId};
+use crate::db::{Error, Tx, View};
+
+/// Items of a page of the trash at most.
+const PAGE_MAX: u32 = 200;
+/// Items that one call of [`empty_trash`] deletes.
+const EMPTY_BATCH_MAX: u32 = 200;
+
+/// Moves a resource of the workspace, and everything below it, to the trash. What is there already stays as it is. Returns how
+/// many went with it.
+///
+/// # Errors
+/// [`ResourceError::NotFound`], [`ResourceError::NotAllowed`], [`ResourceError::Deleted`], [`ResourceError::Db`].
+pub fn trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId, id: ResourceId) -> Result<usize, ResourceError> {
+    let resource = resource_to_change(tx, actor, workspace, id)?;
+    if resource.state == State::Trashed {
+        return Ok(0);
+    }
+    let purge_after = tx.now().plus(TRASH_KEPT);
+    let moved = store::update_trashed(tx, id, purge_after)?;
+    let cascaded = moved.saturating_sub(1);
+    tell(tx, actor, Order::Trash, &resource)?;
+    record(tx, actor, ResourceEvent::Trashed, &resource, cascaded)?;
+    Ok(cascaded)
+}
+
+/// Restores a resource, and what went to the trash together with it. Returns how many came back with it.
+///
+/// # Errors
+/// [`ResourceError::ParentTrashed`] while its parent is in the trash; [`ResourceError::NotInTrash`]; the others as for [`trash`].
+pub fn restore(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId, id: ResourceId) -> Result<usize, ResourceError> {
+    let resource = resource_to_change(tx, actor, workspace, id)?;
+    if resource.state != State::Trashed {
+        return Err(ResourceError::NotInTrash);
+    }
+    if let Some(parent) = resource.parent {
+        let parent = stored(tx, parent)?;
+        match parent.state {
+            State::Active => {}
+            State::Trashed => {
+                let label = |kind: &str| resource_type(tx, resource.service, kind).map(|found| label_of(found, kind));
+                let (kind, parent) = (label(&resource.kind)?, label(&parent.kind)?);
+                return Err(ResourceError::ParentTrashed { kind, parent });
+            }
+            State::Purging | State::Purged => return Err(ResourceError::Deleted),
+        }
+    }
+    let cascaded = store::update_restored(tx, id)?.saturating_sub(1);
+    tell(tx, actor, Order::Restore, &resource)?;
+    record(tx, actor, ResourceEvent::Restored, &resource, cascaded)?;
+    Ok(cascaded)
+}
+
+fn label_of(kind: Option<super::super::model::ResourceType>, name: &str) -> String {
+    kind.map_or_else(|| name.to_owned(), |kind| kind.label)
+}
+
+/// Asks the service to delete a resource in the trash for good, with everything below it. It counts until the service
+/// confirms. Returns how many are deleted, with the resource.
+///
+/// # Errors
+/// [`ResourceError::NotInTrash`]; the others as for [`trash`].
+pub fn delete_for_good(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    workspace: WorkspaceId,
+    id: ResourceId,
+) -> Result<usize, ResourceError> {
+    let resource = resource_to_change(tx, actor, workspace, id)?;
+    if resource.state != State::Trashed {
+        return Err(ResourceError::NotInTrash);
+    }
+    let deleted = store::update_purging(tx, id)?;
+    record(tx, actor, ResourceEvent::DeletionStarted, &resource, deleted.saturating_sub(1))?;
+    purge::send_first(tx)?;
+    Ok(deleted)
+}
+
+/// Deletes everything in the trash of a workspace for good, a part at a time. Returns how many; the caller repeats it until
+/// that is 0.
+///
+/// # Errors
+/// [`ResourceError::NotFound`], [`ResourceError::NotAllowed`], [`ResourceError::Db`].
+pub fn empty_trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId) -> Result<usize, ResourceError> {
+    require(tx, actor, workspace, Wish::Change)?;
+    let mut deleted = 0;
+    for id in store::list_trash_ids(tx, workspace, EMPTY_BATCH_MAX)? {
+        deleted += store::update_purging(tx, id)?;
+    }
+    if deleted > 0 {
+        let event = Event::new(ResourceEvent::TrashEmptied).workspace(workspace).data(json!({"deleted": deleted}));
+        audit::record(tx, actor, event)?;
+        purge::send_first(tx)?;
+    }
+    Ok(deleted)
+}
+
+fn record(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    kind: ResourceEvent,
+    resource: &Resource,
+    cascaded: usize,
+) -> Result<(), ResourceError> {
+    let event = event_about(tx, kind, resource)?.data(json!({"type": resource.kind, "cascaded": cascaded}));
+    Ok(audit::record(tx, actor, event)?)
+}
+
+/// Tells the service what somebody else did with its resource.
+fn tell(tx: &mut Tx<'_>, actor: &Actor, order: Order, resource: &Resource) -> Result<(), Error> {
+    if actor.service() == Some(resource.service) {
+        return Ok(());
+    }
+    service_side::send(tx, order, resource)?;
+    Ok(())
+}
+
+/// A page of the trash of a workspace. What went there together with another resource is counted there, not listed.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_trash(view: &View<'_>, workspace: WorkspaceId, filter: &TrashFilter) -> Result<TrashPage, Error> {
+    let filter = TrashFilter { limit: filter.limit.clamp(1, PAGE_MAX), ..filter.clone() };
+    let items = store::list_trash(view, workspace, &filter)?;
+    let total = if filter.kinds.is_empty() && filter.search.is_empty() {
+        store::list_trash_sums(view, workspace)?.iter().map(|sum| sum.listed).sum()
+    } else {
+        store::count_trash(view, workspace, &filter.kinds, &filter.search)?
+    };
+    Ok(TrashPage { items, total })
+}
+
+/// What is in the trash of a workspace, by what it is counted under: a limit, or `type:` and the name of the type.
+///
+/// # Errors
+/// [`Error`].
+pub fn trash_sums(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<TrashSum>, Error> {
+    store::list_trash_sums(view, workspace)
+}
+
+/// A resource in the trash of this workspace. `None`: there is none with this id.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_in_trash(view: &View<'_>, workspace: WorkspaceId, id: ResourceId) -> Result<Option<Resource>, Error> {
+    let is_there = |found: &Resource| found.workspace == workspace && found.state == State::Trashed;
+    Ok(store::find(view, id)?.filter(is_there))
+}
+
+/// Up to `limit` resources that went to the trash together with this one.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_cascaded(view: &View<'_>, id: ResourceId, limit: u32) -> Result<Vec<Resource>, Error> {
+    store::list_cascaded(view, id, limit)
+}

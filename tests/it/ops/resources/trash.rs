@@ -1,0 +1,204 @@
+//! The trash: cascades, the parent rule, 30 days, roles.
+
+use domicile::base::{Actor, Problem, Role, hours};
+use domicile::config::LimitKey;
+use domicile::inbox::AckOutcome;
+use domicile::resources::{self, NewResource, ResourceError, State, TrashFilter};
+use domicile::services;
+
+use super::{Farm, id};
+
+fn all() -> TrashFilter {
+    TrashFilter { limit: 50, ..TrashFilter::default() }
+}
+
+#[test]
+fn a_project_takes_its_models_along_and_brings_them_back() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    let [first, second] = ["m-1", "m-2"].map(|name| farm.registered("model", name, Some("p-1")));
+    let alone = farm.registered("dataset", "d-1", None);
+    // This one went on its own, before.
+    assert_eq!(farm.trash(second).unwrap(), 0);
+    farm.site.clock.advance(hours(1));
+
+    assert_eq!(farm.trash(project).unwrap(), 1);
+    assert_eq!(farm.trash(project).unwrap(), 0, "twice is the same as once");
+    let ids = [project, first, second, alone];
+    assert_eq!(farm.states(&ids), [State::Trashed, State::Trashed, State::Trashed, State::Active]);
+    assert_eq!(farm.uses(LimitKey::Models), (400, 0, 2, 0), "the trash counts");
+
+    let page = farm.listed(&all());
+    let listed: Vec<_> = page.items.iter().map(|item| (item.resource.external_id.as_str(), item.cascaded)).collect();
+    assert_eq!((page.total, listed), (2, vec![("p-1", 1), ("m-2", 0)]), "the newest first");
+    assert_eq!((page.items[0].size_bytes, page.items[0].resource.days_left(farm.site.clock.now())), (200, 30));
+    let above = page.items[1].parent.as_ref().unwrap();
+    assert_eq!((above.name.as_str(), above.state), ("The p-1", State::Trashed));
+
+    for below in [first, second] {
+        let refused = farm.restore(below).unwrap_err();
+        let problem = Problem::from(refused);
+        assert_eq!((problem.status, problem.code), (409, "parent_in_trash"));
+        assert_eq!(
+            problem.sentence,
+            "Cannot restore model while its parent project is in trash. Restore the project first."
+        );
+    }
+    assert_eq!(farm.restore(project).unwrap(), 1);
+    assert_eq!(farm.states(&ids), [State::Active, State::Active, State::Trashed, State::Active]);
+    assert_eq!(farm.restore(second).unwrap(), 0);
+    assert!(matches!(farm.restore(second), Err(ResourceError::NotInTrash)));
+    assert!(farm.is_counted_right());
+    assert_eq!(farm.listed(&all()).total, 0);
+}
+
+#[test]
+fn the_trash_is_filtered_searched_and_paged() {
+    let mut farm = Farm::new(&[]);
+    for number in 0..5 {
+        let model = farm.registered("model", &format!("m-{number}"), None);
+        let dataset = farm.registered("dataset", &format!("d-{number}"), None);
+        farm.trash(model).unwrap();
+        farm.site.clock.advance(hours(1));
+        farm.trash(dataset).unwrap();
+        farm.site.clock.advance(hours(1));
+    }
+    let mut found = |filter: TrashFilter| {
+        let page = farm.listed(&filter);
+        let names: Vec<_> = page.items.into_iter().map(|item| item.resource.external_id).collect();
+        (page.total, names.join(" "))
+    };
+    let kinds = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect();
+
+    assert_eq!(found(TrashFilter { limit: 3, ..all() }), (10, "d-4 m-4 d-3".into()));
+    assert_eq!(found(TrashFilter { limit: 3, offset: 9, ..all() }), (10, "m-0".into()));
+    assert_eq!(found(TrashFilter { kinds: kinds(&["model"]), limit: 2, ..all() }), (5, "m-4 m-3".into()));
+    assert_eq!(found(TrashFilter { kinds: kinds(&["model", "project"]), limit: 2, ..all() }), (5, "m-4 m-3".into()));
+    assert_eq!(found(TrashFilter { search: "the M-3".into(), ..all() }), (1, "m-3".into()));
+    assert_eq!(found(TrashFilter { search: "-3".into(), ..all() }), (2, "d-3 m-3".into()));
+    assert_eq!(found(TrashFilter { search: "-3".into(), kinds: kinds(&["dataset"]), ..all() }), (1, "d-3".into()));
+    assert_eq!(found(TrashFilter { search: "%".into(), ..all() }), (0, String::new()));
+}
+
+#[test]
+fn after_thirty_days_it_is_deleted_for_good() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    let model = farm.registered("model", "m-1", Some("p-1"));
+    let later = farm.registered("dataset", "d-1", None);
+    farm.trash(project).unwrap();
+    assert_eq!(farm.after(29), 0);
+    farm.trash(later).unwrap();
+
+    assert_eq!(farm.after(1), 2);
+
+    assert_eq!(farm.states(&[project, model, later]), [State::Purging, State::Purging, State::Trashed]);
+    assert_eq!(farm.uses(LimitKey::Models), (300, 0, 1, 0), "until the service confirms");
+    assert_eq!(farm.acknowledge(AckOutcome::Done), 2);
+    assert_eq!(farm.states(&[project, model, later]), [State::Purged, State::Purged, State::Trashed]);
+    assert_eq!(farm.uses(LimitKey::Models), (100, 0, 0, 0));
+    assert_eq!(farm.after(29), 1);
+
+    // It cannot: it is in the trash for another day, and is asked again.
+    assert_eq!(farm.acknowledge(AckOutcome::Failed), 1);
+    assert_eq!(farm.states(&[later]), [State::Trashed]);
+    assert_eq!((farm.after(0), farm.after(1)), (0, 1));
+    assert_eq!(farm.uses(LimitKey::Datasets), (100, 0, 1, 0));
+    assert_eq!(farm.acknowledge(AckOutcome::Done), 1);
+    assert_eq!(farm.uses(LimitKey::Datasets), (0, 0, 0, 0));
+    assert!(farm.is_counted_right());
+}
+
+#[test]
+fn deleting_a_project_for_good_takes_its_models() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    let [first, second] = ["m-1", "m-2"].map(|name| farm.registered("model", name, Some("p-1")));
+    assert!(matches!(farm.delete(project), Err(ResourceError::NotInTrash)));
+    farm.trash(second).unwrap();
+    farm.trash(project).unwrap();
+
+    assert_eq!(farm.delete(project).unwrap(), 3);
+
+    assert_eq!(farm.states(&[project, first, second]), [State::Purging; 3]);
+    assert_eq!(farm.uses(LimitKey::Models), (300, 0, 2, 0));
+    assert_eq!((farm.acknowledge(AckOutcome::Done), farm.acknowledge(AckOutcome::Done)), (3, 0));
+    assert_eq!(farm.states(&[project, first, second]), [State::Purged; 3]);
+    assert!(matches!(farm.restore(first), Err(ResourceError::Deleted)));
+    assert_eq!(farm.uses(LimitKey::Models), (0, 0, 0, 0));
+    let [third, fourth] = ["m-3", "m-4"].map(|name| farm.registered("model", name, None));
+    farm.trash(third).unwrap();
+    let (ada, workspace) = (farm.ada.by_browser(), farm.ada.workspace);
+    assert_eq!(farm.site.write(|tx| resources::empty_trash(tx, &ada, workspace)).unwrap(), 1);
+    assert_eq!(farm.site.write(|tx| resources::empty_trash(tx, &ada, workspace)).unwrap(), 0);
+    assert_eq!(farm.states(&[third, fourth]), [State::Purging, State::Active]);
+
+    // A service that is disconnected cannot answer.
+    farm.site.write(|tx| services::disconnect(tx, &Actor::Operator, "farm")).unwrap();
+    assert_eq!(farm.site.write(resources::free_unanswerable).unwrap(), 1);
+    assert_eq!(farm.site.write(resources::free_unanswerable).unwrap(), 0);
+    farm.trash(fourth).unwrap();
+    farm.delete(fourth).unwrap();
+    assert_eq!(farm.states(&[third, fourth]), [State::Purged; 2]);
+    let sql = "select count(*) from audit_event where event = 'resource.freed_without_service'";
+    assert_eq!(farm.site.read(|tx| tx.one(sql, [], |row| row.get::<_, i64>(0)).unwrap()), 2);
+}
+
+#[test]
+fn from_editor_on_people_use_the_trash_and_viewers_only_see_it() {
+    let mut farm = Farm::new(&[]);
+    let workspace = farm.ada.workspace;
+    let grace = farm.site.person("grace-h").by_browser();
+    let roles = [("viewer-v", Role::Viewer), ("editor-e", Role::Editor), ("admin-a", Role::Admin)];
+    let members = roles.map(|(name, role)| (farm.member(name, role), role >= Role::Editor));
+    for (number, (actor, may)) in members.into_iter().chain([(Actor::Operator, true)]).enumerate() {
+        let model = farm.registered("model", &format!("m-{number}"), None);
+        let other = farm.registered("model", &format!("o-{number}"), None);
+        farm.trash(other).unwrap();
+        let outcomes = [
+            farm.site.write(|tx| resources::trash(tx, &actor, workspace, model)),
+            farm.site.write(|tx| resources::restore(tx, &actor, workspace, other)),
+            farm.trash(other),
+            farm.site.write(|tx| resources::delete_for_good(tx, &actor, workspace, other)),
+            farm.site.write(|tx| resources::empty_trash(tx, &actor, workspace)),
+        ];
+        for (place, outcome) in outcomes.into_iter().enumerate() {
+            let is_right =
+                if may || place == 2 { outcome.is_ok() } else { matches!(outcome, Err(ResourceError::NotAllowed)) };
+            assert!(is_right, "{actor:?}, {place}");
+        }
+    }
+    let model = farm.registered("model", "m-9", None);
+    for outsider in [grace, Actor::Anonymous(Default::default()), farm.other.clone()] {
+        let trashed = farm.site.write(|tx| resources::trash(tx, &outsider, workspace, model));
+        assert!(matches!(trashed, Err(ResourceError::NotFound)), "{outsider:?}");
+        let emptied = farm.site.write(|tx| resources::empty_trash(tx, &outsider, workspace));
+        assert!(matches!(emptied, Err(ResourceError::NotFound)), "{outsider:?}");
+        let counted = farm.site.write(|tx| resources::recalculate(tx, &outsider, workspace));
+        assert!(matches!(counted, Err(ResourceError::NotFound)), "{outsider:?}");
+    }
+    // The workspace in which somebody acts is that of the resource.
+    let own = farm.site.person("hopper-g");
+    let (actor, elsewhere) = (own.by_browser(), own.workspace);
+    let trashed = farm.site.write(|tx| resources::trash(tx, &actor, elsewhere, model));
+    assert!(matches!(trashed, Err(ResourceError::NotFound)));
+    assert_eq!(farm.states(&[model]), [State::Active]);
+}
+
+#[test]
+fn a_service_moves_its_own_resources() {
+    let mut farm = Farm::new(&[]);
+    let model = farm.registered("model", "m-1", None);
+    let (service, workspace) = (farm.farm.clone(), farm.ada.workspace);
+
+    farm.site.write(|tx| resources::trash(tx, &service, workspace, model)).unwrap();
+    let newer = NewResource { version: 2, size_bytes: 40, ..farm.new_of("model", "m-1") };
+    farm.put(&newer).unwrap();
+    assert_eq!(farm.listed(&all()).items[0].size_bytes, 40, "a resource in the trash can get another size");
+    farm.site.write(|tx| resources::restore(tx, &service, workspace, model)).unwrap();
+    assert_eq!(farm.find(model).state, State::Active);
+    let everything = farm.site.write(|tx| resources::empty_trash(tx, &service, workspace));
+    assert!(matches!(everything, Err(ResourceError::NotFound)), "the trash has what other services keep, too");
+    farm.site.write(|tx| resources::delete_by_service(tx, &service, &id("m-1"))).unwrap();
+    assert!(farm.is_counted_right());
+}
