@@ -7,15 +7,18 @@
 pub mod api;
 mod error;
 mod events;
+mod flashes;
 pub mod flows;
 pub mod jobs;
 mod model;
 mod ops;
+pub mod pages;
 mod store;
 mod tables;
 
 pub use error::ResourceError;
 pub use events::ResourceEvent;
+pub use flashes::ResourceFlash;
 pub use model::{
     ActivityAction, BATCH_MAX, BatchResult, Category, CategoryUse, Change, DEPTH_MAX, ExternalId, Fill, LEASE_DEFAULT,
     LEASE_MAX, LEASE_QUANTITY_MAX, LargeItem, Lease, LeaseState, LimitAnswer, NO_LIMIT, NUMBER_MAX, NewActivity,

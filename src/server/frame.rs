@@ -3,7 +3,7 @@
 use super::routes::ROUTES;
 use crate::http::page::PageFrame;
 use crate::http::{CommonFlash, Flash};
-use crate::{api_keys, console, privacy, settings, signin};
+use crate::{api_keys, console, privacy, resources, settings, signin};
 
 /// The flash messages of each slice. A test finds a slice whose messages are not listed here.
 const FLASHES: &[&[Flash]] = &[
@@ -11,6 +11,7 @@ const FLASHES: &[&[Flash]] = &[
     api_keys::KeyFlash::ALL,
     console::ConsoleFlash::ALL,
     privacy::PrivacyFlash::ALL,
+    resources::ResourceFlash::ALL,
     settings::SettingsFlash::ALL,
     signin::SigninFlash::ALL,
 ];

@@ -181,6 +181,18 @@ routes! {
         => api_keys::pages::reveal;
     GET  "/settings/billing"                          SignedIn [sidebar(ACCOUNT, "Billing", "card")]
         => billing::pages::billing;
+    GET  "/settings/usage"                            SignedIn [sidebar(ACCOUNT, "Usage", "gauge")]
+        => resources::pages::usage;
+    POST "/settings/usage/recalculate"                SignedIn => resources::pages::recalculate;
+    GET  "/settings/trash"                            SignedIn [sidebar(ACCOUNT, "Trash", "trash")]
+        => resources::pages::trash;
+    GET  "/settings/trash/empty"                      SignedIn => resources::pages::confirm_empty;
+    POST "/settings/trash/empty"                      Fresh [act("empty the trash")] => resources::pages::empty;
+    POST "/settings/trash/{id}/restore"               SignedIn => resources::pages::restore;
+    POST "/settings/trash/{id}/undo"                  SignedIn => resources::pages::undo;
+    GET  "/settings/trash/{id}/delete"                SignedIn => resources::pages::confirm_delete;
+    POST "/settings/trash/{id}/delete"                Fresh [act("delete something for good")]
+        => resources::pages::delete;
     GET  "/settings/privacy"                          SignedIn [sidebar(ACCOUNT, "Privacy", "shield")]
         => privacy::pages::privacy;
     POST "/settings/privacy/export"                   SignedIn => privacy::pages::request_export;

@@ -193,6 +193,15 @@ fn keys_are_created_limited_rotated_and_revoked_in_a_browser() {
 }
 
 #[test]
+fn the_trash_and_the_storage_work_in_a_browser() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (service, workspace) = (site.service("registry"), site.workspace("ada-l"));
+
+    run_script("trash.mjs", json!({ "url": site.url(), "service": service, "workspace": workspace }));
+}
+
+#[test]
 fn the_forms_work_without_javascript() {
     let folder = TempDir::new().unwrap();
     let (_demo, url) = demo(&folder);

@@ -23,4 +23,5 @@ mod site;
 mod step_up;
 mod tls_scan;
 mod tokens;
+mod trash;
 mod visitors;

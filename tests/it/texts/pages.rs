@@ -86,6 +86,9 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
         "/settings/keys",
         "/settings/keys/scopes",
         "/settings/billing",
+        "/settings/usage",
+        "/settings/trash",
+        "/settings/trash/empty",
         "/settings/security",
         "/settings/privacy",
         "/settings/privacy/delete",
@@ -115,6 +118,27 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
     pages.add("settings.keys.wrong", answer.status, &answer);
     let answer = ada.get("/settings/keys");
     pages.add("settings.keys.one", 200, &answer);
+}
+
+/// The trash and the storage with something in them.
+fn resource_pages(pages: &mut Pages, ada: &mut Browser) {
+    let service = pages.site.service("registry");
+    let workspace = pages.site.workspace("ada-l");
+    let call = |method, path: &str| pages.site.call(method, path).bearer(&service);
+    let body = serde_json::json!({
+        "workspace": workspace, "type": "dataset", "name": "Apples", "size": 2_000_000, "version": 1,
+    });
+    assert!(call("PUT", "/v1/resources/d-1").json(&body).send().status < 300);
+    let answer = ada.get("/settings/usage");
+    pages.add("settings.usage.used", 200, &answer);
+    let call = |method, path: &str| pages.site.call(method, path).bearer(&service);
+    assert!(call("POST", "/v1/resources/d-1/trash").send().status < 300);
+    let answer = ada.get("/settings/trash");
+    pages.add("settings.trash.full", 200, &answer);
+    let text = answer.text();
+    let path = text.split('"').find(|word| word.starts_with("/settings/trash/res_") && word.ends_with("/delete"));
+    let answer = ada.get(path.unwrap());
+    pages.add("settings.trash.item.delete", 200, &answer);
 }
 
 fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {
@@ -197,6 +221,7 @@ fn every_page_has_its_reviewed_words() {
 
     anonymous_pages(&mut pages);
     settings_pages(&mut pages, &mut ada);
+    resource_pages(&mut pages, &mut ada);
     second_factor_pages(&mut pages, &mut ada);
     console_pages(&mut pages);
 
@@ -204,7 +229,7 @@ fn every_page_has_its_reviewed_words() {
     let is_page = |path: &str| path == "/v1/docs" || !programs.iter().any(|start| path.starts_with(start));
     let routes = ROUTES.iter().filter(|route| route.method == "GET" && is_page(route.path));
     let has_snapshot = |path: &str| {
-        let name = path.trim_start_matches('/').replace("keys/{id}", "keys/key");
+        let name = path.trim_start_matches('/').replace("keys/{id}", "keys/key").replace("trash/{id}", "trash/item");
         let name = name
             .replace("services/{id}", "services/service")
             .replace("commands/{id}", "commands/command")

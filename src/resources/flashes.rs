@@ -1,0 +1,16 @@
+//! The flash messages of the trash and the storage.
+
+use crate::http::flash::flashes;
+
+flashes! {
+    /// What happened to resources.
+    pub enum ResourceFlash {
+        PutBack = good "resource-put-back": "It is in the trash again.",
+        Deleting = good "resource-deleting":
+            "It is being deleted. Its space is free as soon as the service that keeps it has confirmed.",
+        Emptied = good "trash-emptied":
+            "The trash is being emptied. Its space is free as soon as the services have confirmed.",
+        Recounted = good "storage-recounted": "Recalculated. The numbers were wrong, and are right now.",
+        CountedRight = good "storage-right": "Recalculated. The numbers were right.",
+    }
+}
