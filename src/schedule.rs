@@ -13,6 +13,7 @@ use crate::base::seconds;
 use crate::inbox::AckHandler;
 use crate::jobs::{self, JobHandler, Outcome, Periodic};
 use crate::journal::{Extent, JournalError};
+use crate::services::{self, Callers};
 use crate::threads::spawn_blocking;
 use crate::verification::{self, Verifier};
 use crate::{
@@ -220,6 +221,7 @@ async fn purge(app: Arc<App>) -> Outcome {
             db::purge_changes(tx)?;
             tokens::purge_old(tx)?;
             inbox::purge_old(tx)?;
+            services::purge_enrol_codes(tx)?;
             jobs::purge_finished(tx)
         })
         .await;
@@ -233,6 +235,7 @@ async fn purge(app: Arc<App>) -> Outcome {
 pub struct Schedule {
     app: Arc<App>,
     verifier: Arc<Verifier>,
+    callers: Arc<Callers>,
     work: Vec<(&'static Recurring, Periodic)>,
     publishing: Periodic,
     verifying: Periodic,
@@ -240,7 +243,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// The schedule of an appliance. Nothing runs before [`Schedule::start`].
-    pub fn new(app: Arc<App>, verifier: Arc<Verifier>) -> Arc<Self> {
+    pub fn new(app: Arc<App>, verifier: Arc<Verifier>, callers: Arc<Callers>) -> Arc<Self> {
         let handler = |name: &str| JOB_HANDLERS.iter().find(|handler| handler.name == name).copied();
         let work = RECURRING
             .iter()
@@ -248,7 +251,7 @@ impl Schedule {
             .collect();
         let publishing = Periodic::new(PUBLISH_HANDLER);
         let verifying = Periodic::new(VERIFY_HANDLER);
-        Arc::new(Self { app, verifier, work, publishing, verifying })
+        Arc::new(Self { app, verifier, callers, work, publishing, verifying })
     }
 
     /// Starts the schedule. It stops when the returned scheduler is shut down.
@@ -284,7 +287,7 @@ impl Schedule {
             let schedule = schedule.clone();
             Box::pin(async move {
                 schedule.app.shown_once().forget_old(schedule.app.now());
-                write_uses(&schedule.app, &schedule.verifier).await;
+                write_uses(&schedule.app, &schedule.verifier, &schedule.callers).await;
             })
         };
         scheduler.add(Job::new_async("0 * * * * *", write)?).await?;
@@ -312,7 +315,7 @@ impl Schedule {
                 periodic.run_once(&self.app).await;
             }
         }
-        write_uses(&self.app, &self.verifier).await;
+        write_uses(&self.app, &self.verifier, &self.callers).await;
     }
 
     async fn run_when_allowed(&self, index: usize) {
@@ -361,15 +364,18 @@ impl Schedule {
     }
 }
 
-async fn write_uses(app: &App, verifier: &Verifier) {
+async fn write_uses(app: &App, verifier: &Verifier, callers: &Callers) {
     if let Err(error) = verification::record_use(app, verifier).await {
         tracing::error!(%error, "The usage of keys could not be stored.");
+    }
+    if let Err(error) = services::record_seen(app, callers).await {
+        tracing::error!(%error, "When services were last seen could not be stored.");
     }
 }
 
 /// Writes what is still in memory when the server stops, and publishes a last snapshot if that is quick.
-pub async fn flush_at_shutdown(app: &Arc<App>, verifier: &Verifier) {
-    write_uses(app, verifier).await;
+pub async fn flush_at_shutdown(app: &Arc<App>, verifier: &Verifier, callers: &Callers) {
+    write_uses(app, verifier, callers).await;
     snapshots::jobs::publish_at_stop(app).await;
     snapshots::jobs::note_head(app.clone(), serde_json::Value::Null).await;
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
 use super::Answer;
@@ -80,6 +80,31 @@ pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
         .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .body(body)
+}
+
+/// A [`private`] response to a request with an idempotency key. `is_repetition`: the request repeats an earlier one, whose
+/// response this is.
+pub fn repeatable(status: u16, body: impl MessageBody + 'static, is_repetition: bool) -> HttpResponse {
+    let mut response = private(status, body);
+    if is_repetition {
+        let header = HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(header, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The `Idempotency-Key` of a request, with quotes as in the IETF draft, or without. `None`: the header is missing.
+///
+/// # Errors
+/// 400 `idempotency_key_invalid`.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(header) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = header.to_str().unwrap_or_default().trim().trim_matches('"');
+    if key.is_empty() || key.len() > 255 {
+        let sentence = "An Idempotency-Key must have 1 to 255 visible characters. Use a random key for each request.";
+        return Err(Problem::new(400, "idempotency_key_invalid", sentence));
+    }
+    Ok(Some(key.to_owned()))
 }
 
 /// A body as a [`private`] response with status 200.

@@ -18,7 +18,6 @@ pub mod json;
 mod moment;
 pub mod page;
 mod rate_limit;
-mod repeatable;
 pub mod schema;
 mod shutdown;
 mod upload;
@@ -38,6 +37,5 @@ pub use identity::{
 };
 pub use moment::{Moment, TimeFormat};
 pub use rate_limit::set_rate_limit;
-pub use repeatable::{idempotency_key, set_replayed_header};
 pub use shutdown::ShutdownSignal;
 pub use upload::{FILE_BYTES_MAX, Upload};

@@ -12,7 +12,7 @@ use crate::db::{self, Tx, View};
 use crate::journal::{self, Entry};
 use crate::privacy;
 use crate::snapshots::{self, Report};
-use crate::{accounts, factors, mail, sessions, signin, tokens};
+use crate::{accounts, factors, mail, services, sessions, signin, tokens};
 
 /// What is known when the transaction begins.
 pub(super) struct Plan<'p> {
@@ -56,6 +56,7 @@ pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, Re
     accounts::end_entry_links(tx)?;
     signin::oauth::end_requests(tx)?;
     privacy::end_export_links(tx)?;
+    services::end_enrol_codes(tx)?;
     tokens::skip_lost_numbers(tx)?;
     tell_operators(tx, &epoch)?;
     Ok(Completed { epoch, replayed, sessions_ended })

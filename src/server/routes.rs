@@ -263,6 +263,9 @@ routes! {
         => services::api::revocations;
     GET  "/v1/inbox"                                  Service [counted(RequestClass::Poll)] => services::api::inbox;
     POST "/v1/inbox/{id}/ack"                         Service => services::api::acknowledge;
+    POST "/v1/services/enrol"                         Public [visitor] => services::api::enrol;
+    GET  "/v1/services/self"                          Service => services::api::own;
+    PUT  "/v1/services/self"                          Service => services::api::put_own;
     GET  "/api/account/summary"                       KeyHolder("account:read") => settings::api::summary;
     GET  "/api/api-keys"                              KeyHolder("account:read") => verification::api::list;
     GET  "/api/users"                                 KeyHolder("account:read") => settings::api::profile;

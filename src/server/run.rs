@@ -157,7 +157,7 @@ pub async fn serve(
         .map(|runner| tokio::spawn(runner.work()))
         .collect();
     let _webhooks = tokio::spawn(inbox::deliver_webhooks(app.clone()));
-    let schedule = Schedule::new(app.clone(), verifier.clone().into_inner());
+    let schedule = Schedule::new(app.clone(), verifier.clone().into_inner(), callers.clone().into_inner());
     let scheduler = schedule
         .start()
         .await
@@ -168,11 +168,11 @@ pub async fn serve(
     let _catching_up = tokio::spawn(async move { schedule.catch_up().await });
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
     let _stop = tokio::spawn({
-        let (app, verifier, app_for_reload) = (app.clone(), verifier.clone(), app.clone());
+        let (app, verifier, callers, app_for_reload) = (app.clone(), verifier.clone(), callers.clone(), app.clone());
         // Our own sockets refuse connections when they are closed. So what takes long is done before.
         let flush = async move {
             if !are_kept {
-                schedule::flush_at_shutdown(&app, &verifier).await;
+                schedule::flush_at_shutdown(&app, &verifier, &callers).await;
             }
         };
         let (server, shutdown, reloading) = (server.handle(), shutdown.get_ref().clone(), certificates.clone());
@@ -227,7 +227,7 @@ pub async fn serve(
         app.store().interrupt().set();
         return Ok(outcome);
     }
-    schedule::flush_at_shutdown(&app, &verifier).await;
+    schedule::flush_at_shutdown(&app, &verifier, &callers).await;
     Ok(ServeOutcome::Stopped)
 }
 

@@ -1,6 +1,7 @@
 //! Authenticates services. Every request needs it, so services are cached for as long as they do not change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::error::ServiceError;
@@ -8,7 +9,7 @@ use super::model::{CREDENTIAL_PREFIX, Service, ServiceScope};
 use super::ops;
 use crate::api_keys::{KeyText, LookupDigest};
 use crate::app::App;
-use crate::base::{Actor, Problem, Timestamp, WorkspaceId};
+use crate::base::{Actor, Problem, ServiceId, Timestamp, WorkspaceId};
 use crate::db::{Error, Subject};
 
 /// Credentials in the cache at most. A full cache is cleared.
@@ -58,6 +59,8 @@ struct Cached {
     caller: Caller,
     /// When the credential ends. `None`: it has no end.
     ends_at: Option<Timestamp>,
+    /// Whether it was used since [`Callers::take_seen`].
+    is_seen: AtomicBool,
 }
 
 impl Callers {
@@ -89,16 +92,27 @@ impl Callers {
         if cache.len() >= CACHE_MAX {
             cache.clear();
         }
-        cache.insert(digest, Cached { generation, caller: caller.clone(), ends_at });
+        cache.insert(digest, Cached { generation, caller: caller.clone(), ends_at, is_seen: true.into() });
         Ok(Some(caller))
+    }
+
+    /// The services that sent a request since the last call.
+    pub(super) fn take_seen(&self) -> BTreeSet<ServiceId> {
+        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+        let seen = cache.values().filter(|cached| cached.is_seen.swap(false, Ordering::Relaxed));
+        seen.map(|cached| cached.caller.0.id).collect()
     }
 
     /// The service with this digest, if nothing about it has changed since it was read, and the credential has not ended.
     fn cached(&self, digest: &LookupDigest) -> Option<Caller> {
         let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-        let Cached { generation, caller, ends_at } = cache.get(digest)?;
+        let Cached { generation, caller, ends_at, is_seen } = cache.get(digest)?;
         let is_unchanged = self.app.store().is_unchanged_since(Subject::Service(caller.0.id), *generation);
         let is_valid = is_unchanged && ends_at.is_none_or(|end| self.app.now() < end);
+        // Written once a minute only, so that the workers share the cache line.
+        if is_valid && !is_seen.load(Ordering::Relaxed) {
+            is_seen.store(true, Ordering::Relaxed);
+        }
         is_valid.then(|| caller.clone())
     }
 }

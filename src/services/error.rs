@@ -1,8 +1,9 @@
 //! The errors of services, and the sentences about them.
 
-use super::model::{ServiceScope, ServiceScopes, WORKSPACES_MAX};
+use super::model::{FaultKind, ManifestFault, ServiceScope, ServiceScopes, WORKSPACES_MAX};
 use crate::base::Problem;
 use crate::db;
+use crate::inbox::InboxError;
 
 /// An error of an operation on services.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,25 @@ pub enum ServiceError {
     /// The service was disconnected, for good.
     #[error("the service is disconnected")]
     Disconnected,
+    /// A grant was given for a service that exists and has its own.
+    #[error("the service has a grant already")]
+    HasGrant,
+    /// An enrolment code is wrong, was used or has expired.
+    #[error("not a valid enrolment code")]
+    EnrolCode,
+    /// The actor is no service.
+    #[error("only a service may do this")]
+    NotAService,
+    /// The manifest is not valid.
+    #[error("the manifest is not valid: {}", .0.path)]
+    Manifest(ManifestFault),
+    /// A manifest with this version, or a higher one, is stored already.
+    #[error("version {stored} of the manifest is stored")]
+    #[allow(missing_docs)]
+    StaleVersion { stored: i64 },
+    /// The address of the webhook cannot be used.
+    #[error(transparent)]
+    Webhook(InboxError),
     /// The actor is no operator.
     #[error("only an operator may do this")]
     NotAllowed,
@@ -81,6 +101,32 @@ impl From<ServiceError> for Problem {
                 "service_disconnected",
                 "This service is disconnected. Connect it again as a new service, which can have the same name.",
             ),
+            ServiceError::HasGrant => Problem::field(
+                "scope",
+                "service_name_taken",
+                "This service exists already and keeps its scopes and workspaces. Leave them out, or change them with `domicile \
+                 service change`.",
+            ),
+            ServiceError::EnrolCode => Problem::field(
+                "code",
+                "enrol_code_invalid",
+                "This code is wrong, was used already or has expired. Ask the operator for a new one.",
+            ),
+            ServiceError::NotAService => {
+                Problem::new(403, "not_allowed", "Only a connected service can do this. Send its credential.")
+            }
+            ServiceError::Manifest(fault) => {
+                let sentence =
+                    format!("{} {}. Correct the manifest and send it again.", fault.path, reason(fault.kind));
+                Problem::field(fault.member, "manifest_invalid", sentence)
+            }
+            ServiceError::StaleVersion { stored } => {
+                let sentence = format!(
+                    "Version {stored} of the manifest is stored. Send a higher version, or the same content again."
+                );
+                Problem { status: 409, ..Problem::field("version", "stale_version", sentence) }
+            }
+            ServiceError::Webhook(error) => error.into(),
             ServiceError::NotAllowed => {
                 Problem::new(403, "not_allowed", "Only an operator can manage services. Ask your operator.")
             }
@@ -108,6 +154,32 @@ impl From<ServiceError> for Problem {
                 Problem::field("workspace", "too_many_workspaces", sentence)
             }
             ServiceError::Db(error) => error.into(),
+        }
+    }
+}
+
+/// What is wrong with a value of a manifest, after its name.
+fn reason(kind: FaultKind) -> String {
+    let reason = match kind {
+        FaultKind::TooMany(most) => return format!("has more than {most} elements"),
+        FaultKind::Version => "must be a whole number from 1 to 9007199254740991",
+        FaultKind::Identifier => "must have 1 to 64 of the characters a-z, 0-9 and underscore, and begin with a letter",
+        FaultKind::BuiltIn => "is the name of a built-in type, which every service has",
+        FaultKind::Repeated => "is in the list twice",
+        FaultKind::Label => "must have 1 to 64 visible characters other than < and >, without spaces at its ends",
+        FaultKind::NoParent => "is neither a built-in type nor one of this manifest",
+        FaultKind::Cycle => "makes a circle of parents",
+        FaultKind::Category => "must be datasets, models or exports, or be left out",
+        FaultKind::Sku => "must be one word of the characters a-z, A-Z, 0-9, dot, hyphen, underscore, colon and slash",
+    };
+    reason.to_owned()
+}
+
+impl From<InboxError> for ServiceError {
+    fn from(error: InboxError) -> Self {
+        match error {
+            InboxError::Db(error) => Self::Db(error),
+            error => Self::Webhook(error),
         }
     }
 }

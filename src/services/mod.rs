@@ -1,5 +1,5 @@
 //! **For:** the other programs of the platform, which verify keys and tokens here and report usage.
-//! **Words:** service, service credential (`dos_…`), scope, grant, manifest, resource type.
+//! **Words:** service, service credential (`dos_…`), scope, grant, enrolment code (`doe_…`), manifest, resource type.
 //! **Tables:** `service`, `service_credential`, `service_workspace`, `service_use`, `service_enrolment`, `service_manifest`,
 //! `service_resource_type`, `service_sku`.
 //! **Never:** stores a credential; tells one service about another.
@@ -9,6 +9,7 @@ pub mod api;
 mod callers;
 mod error;
 mod events;
+mod jobs;
 mod model;
 mod ops;
 pub mod replay;
@@ -18,12 +19,15 @@ mod tables;
 pub use callers::{Caller, Callers};
 pub use error::ServiceError;
 pub use events::ServiceEvent;
+pub use jobs::record_seen;
 pub use model::{
-    CREDENTIAL_PREFIX, Category, Grant, IssuedCredential, LimitKey, ResourceType, Service, ServiceCredential,
-    ServiceName, ServiceScope, ServiceScopes, WORKSPACES_MAX, WorkspaceGrant,
+    CREDENTIAL_PREFIX, Category, EnrolCode, Enrolled, FaultKind, Grant, IssuedCredential, LimitKey, Manifest,
+    ManifestDraft, ManifestFault, ResourceType, ResourceTypeDraft, Service, ServiceCredential, ServiceName,
+    ServiceScope, ServiceScopes, Sku, StoredManifest, WORKSPACES_MAX, WorkspaceGrant,
 };
 pub use ops::{
-    change, create, disconnect, find, find_by_credential, may_touch, resource_type, resource_types, revoke, rotate,
+    change, create, create_enrol_code, disconnect, end_enrol_codes, enrol, find, find_by_credential, manifest,
+    may_touch, purge_enrol_codes, put_manifest, resource_type, resource_types, revoke, rotate,
 };
-pub use store::{STATEMENTS, list, list_credentials};
+pub use store::{STATEMENTS, last_seen, list, list_credentials};
 pub use tables::TABLES;

@@ -3,9 +3,13 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{
-    Category, Grant, LimitKey, ResourceType, Service, ServiceCredential, ServiceScopes, WorkspaceGrant,
+    Category, Grant, LimitKey, Manifest, ResourceType, Service, ServiceCredential, ServiceScopes, Sku, StoredManifest,
+    WorkspaceGrant,
 };
-use super::tables::{SERVICE, SERVICE_CREDENTIAL, SERVICE_RESOURCE_TYPE, SERVICE_WORKSPACE};
+use super::tables::{
+    SERVICE, SERVICE_CREDENTIAL, SERVICE_ENROLMENT, SERVICE_MANIFEST, SERVICE_RESOURCE_TYPE, SERVICE_SKU, SERVICE_USE,
+    SERVICE_WORKSPACE,
+};
 use crate::base::{ServiceCredentialId, ServiceId, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, field, insert, only, sql, values};
 
@@ -44,6 +48,26 @@ const FIND_RESOURCE_TYPE: &str =
     sql!("select ", RESOURCE_TYPE, " from service_resource_type t where t.service_id = :service_id and t.name = :name");
 const LIST_RESOURCE_TYPES: &str =
     sql!("select ", RESOURCE_TYPE, " from service_resource_type t where t.service_id = :service_id order by t.name");
+const INSERT_RESOURCE_TYPE: &str = insert!(SERVICE_RESOURCE_TYPE);
+const DELETE_RESOURCE_TYPES: &str = "delete from service_resource_type where service_id = :service_id";
+const INSERT_SKU: &str = insert!(SERVICE_SKU);
+const DELETE_SKUS: &str = "delete from service_sku where service_id = :service_id";
+const LIST_SKUS: &str = "select sku, label, unit from service_sku where service_id = :service_id order by sku";
+const REPLACE_MANIFEST: &str = insert!("insert or replace", SERVICE_MANIFEST);
+const FIND_MANIFEST_VERSION: &str = "select version, digest from service_manifest where service_id = :service_id";
+const FIND_MANIFEST: &str = "
+    select version, can_export, can_erase, updated_at from service_manifest where service_id = :service_id";
+const INSERT_ENROLMENT: &str = insert!(SERVICE_ENROLMENT);
+const TAKE_ENROLMENT: &str = "
+    delete from service_enrolment where lookup = :lookup and expires_at > :now returning service_id";
+const DELETE_ENROLMENTS: &str = "delete from service_enrolment where service_id = :service_id";
+const DELETE_EXPIRED_ENROLMENTS: &str = "delete from service_enrolment where expires_at <= :now";
+const DELETE_ALL_ENROLMENTS: &str = "delete from service_enrolment";
+const UPSERT_USE: &str = sql!(
+    insert!(SERVICE_USE),
+    " on conflict (service_id) do update set last_seen_at = max(last_seen_at, excluded.last_seen_at)"
+);
+const FIND_LAST_SEEN: &str = "select last_seen_at from service_use where service_id = :service_id";
 const INSERT_CREDENTIAL: &str = insert!(SERVICE_CREDENTIAL);
 const FIND_BY_LOOKUP: &str = sql!(
     "select ",
@@ -74,6 +98,21 @@ pub const STATEMENTS: &[&str] = &[
     IS_GRANTED,
     FIND_RESOURCE_TYPE,
     LIST_RESOURCE_TYPES,
+    INSERT_RESOURCE_TYPE,
+    DELETE_RESOURCE_TYPES,
+    INSERT_SKU,
+    DELETE_SKUS,
+    LIST_SKUS,
+    REPLACE_MANIFEST,
+    FIND_MANIFEST_VERSION,
+    FIND_MANIFEST,
+    INSERT_ENROLMENT,
+    TAKE_ENROLMENT,
+    DELETE_ENROLMENTS,
+    DELETE_EXPIRED_ENROLMENTS,
+    DELETE_ALL_ENROLMENTS,
+    UPSERT_USE,
+    FIND_LAST_SEEN,
     INSERT_CREDENTIAL,
     FIND_BY_LOOKUP,
     LIST_CREDENTIALS,
@@ -201,6 +240,131 @@ fn read_resource_type(row: &Row<'_>) -> rusqlite::Result<ResourceType> {
         category: category.as_deref().and_then(Category::parse),
         limit: limit.as_deref().and_then(LimitKey::parse),
     })
+}
+
+/// Replaces the manifest of the service, with its types and SKUs.
+pub(super) fn replace_manifest(
+    tx: &mut Tx<'_>,
+    service: ServiceId,
+    manifest: &Manifest,
+    digest: &[u8; 32],
+) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        REPLACE_MANIFEST,
+        values!(SERVICE_MANIFEST => {
+            service_id: service,
+            version: manifest.version,
+            can_export: manifest.can_export,
+            can_erase: manifest.can_erase,
+            digest: *digest,
+            updated_at: now,
+        }),
+    )?;
+    tx.execute(DELETE_RESOURCE_TYPES, named_params! {":service_id": service})?;
+    for one in &manifest.resource_types {
+        tx.execute(
+            INSERT_RESOURCE_TYPE,
+            values!(SERVICE_RESOURCE_TYPE => {
+                service_id: service,
+                name: one.name,
+                label: one.label,
+                parent: one.parent,
+                category: one.category.map(Category::as_str),
+                limit_key: one.limit.as_ref().map(LimitKey::as_str),
+            }),
+        )?;
+    }
+    tx.execute(DELETE_SKUS, named_params! {":service_id": service})?;
+    for one in &manifest.skus {
+        let values = values!(SERVICE_SKU => { service_id: service, sku: one.sku, label: one.label, unit: one.unit });
+        tx.execute(INSERT_SKU, values)?;
+    }
+    Ok(())
+}
+
+/// The version of the stored manifest, and its digest.
+pub(super) fn find_manifest_version(view: &View<'_>, service: ServiceId) -> Result<Option<(i64, [u8; 32])>, Error> {
+    view.find(FIND_MANIFEST_VERSION, named_params! {":service_id": service}, |row| {
+        by_name!(row, FIND_MANIFEST_VERSION => version, digest);
+        Ok((version.get()?, digest.get()?))
+    })
+}
+
+/// The stored manifest without its types and SKUs.
+pub(super) fn find_manifest(view: &View<'_>, service: ServiceId) -> Result<Option<StoredManifest>, Error> {
+    view.find(FIND_MANIFEST, named_params! {":service_id": service}, |row| {
+        by_name!(row, FIND_MANIFEST => version, can_export, can_erase, updated_at);
+        let manifest = Manifest {
+            version: version.get()?,
+            resource_types: Vec::new(),
+            skus: Vec::new(),
+            webhook_url: None,
+            can_export: can_export.get()?,
+            can_erase: can_erase.get()?,
+        };
+        Ok(StoredManifest { manifest, updated_at: updated_at.get()? })
+    })
+}
+
+/// What the service charges for, by name.
+pub(super) fn list_skus(view: &View<'_>, service: ServiceId) -> Result<Vec<Sku>, Error> {
+    view.list(LIST_SKUS, named_params! {":service_id": service}, |row| {
+        by_name!(row, LIST_SKUS => sku, label, unit);
+        Ok(Sku { sku: sku.get()?, label: label.get()?, unit: unit.get()? })
+    })
+}
+
+pub(super) fn insert_enrolment(
+    tx: &mut Tx<'_>,
+    service: ServiceId,
+    lookup: &[u8; 32],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    let now = tx.now();
+    let values = values!(SERVICE_ENROLMENT => {
+        lookup: *lookup,
+        service_id: service,
+        created_at: now,
+        expires_at: expires_at,
+    });
+    tx.execute(INSERT_ENROLMENT, values)?;
+    Ok(())
+}
+
+/// Deletes the code with this digest. Returns its service. `None`: there is no valid one.
+pub(super) fn take_enrolment(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<ServiceId>, Error> {
+    let now = tx.now();
+    tx.find(TAKE_ENROLMENT, named_params! {":lookup": lookup, ":now": now}, only)
+}
+
+/// Deletes the codes of a service.
+pub(super) fn delete_enrolments(tx: &mut Tx<'_>, service: ServiceId) -> Result<usize, Error> {
+    tx.execute(DELETE_ENROLMENTS, named_params! {":service_id": service})
+}
+
+pub(super) fn delete_expired_enrolments(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(DELETE_EXPIRED_ENROLMENTS, named_params! {":now": now})
+}
+
+pub(super) fn delete_all_enrolments(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    tx.execute(DELETE_ALL_ENROLMENTS, [])
+}
+
+/// Notes that the service sent a request just now.
+pub(super) fn upsert_last_seen(tx: &mut Tx<'_>, service: ServiceId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(UPSERT_USE, values!(SERVICE_USE => { service_id: service, last_seen_at: now }))?;
+    Ok(())
+}
+
+/// When the service last sent a request, to the minute. `None`: never.
+///
+/// # Errors
+/// [`Error`].
+pub fn last_seen(view: &View<'_>, service: ServiceId) -> Result<Option<Timestamp>, Error> {
+    view.find(FIND_LAST_SEEN, named_params! {":service_id": service}, only)
 }
 
 pub(super) fn insert_credential(

@@ -17,7 +17,7 @@ use super::usage::{self, Recorded, Report, UsageError};
 use crate::app::App;
 use crate::db::Tx;
 use crate::http::schema::{ProblemDocument, ServerProblem, TooLarge};
-use crate::http::{Answer, idempotency_key, json, set_replayed_header};
+use crate::http::{Answer, json};
 use crate::idempotency::{self, IdempotencyError, Request};
 use crate::services::api::ServiceRefusals;
 use crate::services::{Caller, ServiceScope};
@@ -87,7 +87,7 @@ pub async fn record_events(
 ) -> Answer {
     caller.require(ServiceScope::UsageWrite)?;
     let body = body.map_err(json::body_problem)?;
-    let key = idempotency_key(&request)?;
+    let key = json::idempotency_key(request.headers())?;
     let actor = caller.actor();
     let service = caller.0.id.to_string();
     let read = if is_one_cloud_event(&request) { usage_events::read_one_event } else { usage_events::read_events };
@@ -99,11 +99,7 @@ pub async fn record_events(
     .await?;
     let report = Report { actor, repeatable, events };
     let (answer, is_repetition) = app.write_together(record_reports, report).await?;
-    let mut response = json::private(answer.status, answer.body);
-    if is_repetition {
-        set_replayed_header(&mut response);
-    }
-    Ok(response)
+    Ok(json::repeatable(answer.status, answer.body, is_repetition))
 }
 
 /// Whether the body is one event and not an array (CloudEvents, JSON format, section 3).

@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use inbox::InboxCommand;
 pub(super) use people::{AccountCommand, KeyCommand, NewKey};
 pub(super) use site::{
-    AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, MailCommand, ServiceCommand,
-    SnapshotCommand,
+    AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, MailCommand, ServiceAccess,
+    ServiceCommand, SnapshotCommand,
 };
 
 /// The account section of a platform, on your own machine.

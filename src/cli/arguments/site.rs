@@ -1,23 +1,59 @@
 //! The arguments of the commands about services, credit, evidence and the keyring.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum ServiceCommand {
     /// Connect a service. Prints only its credential.
-    #[command(after_help = "Example:\n  domicile service create training")]
+    #[command(
+        after_help = "Examples:\n  domicile service create training\n  domicile service create nginx --scope keys:verify --workspace ws_01k9…"
+    )]
     Create {
         /// The name of the service. It must be unique.
         name: String,
+        #[command(flatten)]
+        access: ServiceAccess,
+    },
+    /// Make a code with which a service connects itself: within ten minutes, once. Prints only the code.
+    #[command(
+        after_help = "The service sends the code to POST /v1/services/enrol and gets its credential.\n\nExample:\n  domicile service enrol-code training"
+    )]
+    EnrolCode {
+        /// The name of the service. If there is none with this name, it is created.
+        name: String,
+        #[command(flatten)]
+        access: ServiceAccess,
     },
     /// List all services.
     #[command(after_help = "Example:\n  domicile service list")]
     List,
-    /// Show one service and its credentials.
+    /// Show one service: what it may do, what it says about itself, and its credentials.
     #[command(after_help = "Example:\n  domicile service show training")]
     Show {
         /// Id or name.
         service: String,
+    },
+    /// Change what a service may do. It is in force at its next request. What is not given stays as it is.
+    #[command(
+        after_help = "Examples:\n  domicile service change training --scope keys:verify --scope usage:write\n  domicile service change training --all-workspaces"
+    )]
+    Change {
+        /// Id or name.
+        service: String,
+        #[command(flatten)]
+        access: ServiceAccess,
+        /// Let the service touch all workspaces, also those that are created later.
+        #[arg(long, conflicts_with = "workspace")]
+        all_workspaces: bool,
+    },
+    /// Disconnect a service for good. Its credentials are refused at once. What it reported stays, and its name is free.
+    #[command(after_help = "Example:\n  domicile service disconnect training --yes")]
+    Disconnect {
+        /// Id or name.
+        service: String,
+        /// Confirm it. Without this flag, the command only says what would happen.
+        #[arg(long)]
+        yes: bool,
     },
     /// Give a service a new credential. Prints only the credential. The old one stays valid for a while.
     #[command(
@@ -41,6 +77,17 @@ pub(in crate::cli) enum ServiceCommand {
         #[arg(long, value_name = "ID")]
         credential: Option<String>,
     },
+}
+
+/// What a service may do.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct ServiceAccess {
+    /// A scope: keys:verify, usage:write or resources:write. Can be given several times. Default: all of them.
+    #[arg(long)]
+    pub scope: Vec<String>,
+    /// The id of a workspace that the service may touch. Can be given several times. Default: all of them.
+    #[arg(long, value_name = "ID")]
+    pub workspace: Vec<String>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -1,10 +1,11 @@
 //! The API for services: introspection (RFC 7662), forward authentication, token exchange (RFC 8693), feed of
-//! revocations, inbox.
+//! revocations, inbox, enrolment and manifest.
 
 mod credentials;
 mod forward_auth;
 mod inbox;
 mod introspect;
+mod own;
 mod revocations;
 mod token;
 
@@ -25,6 +26,7 @@ pub use credentials::caller_in_headers;
 pub use forward_auth::{forward_auth, forward_auth_without_session};
 pub use inbox::{AckHandlers, acknowledge, inbox};
 pub use introspect::{introspect, introspect_form};
+pub use own::{enrol, own, put_own};
 pub use revocations::revocations;
 pub use token::token;
 
@@ -35,6 +37,9 @@ pub use token::token;
     inbox::inbox,
     inbox::acknowledge,
     introspect::introspect,
+    own::enrol,
+    own::own,
+    own::put_own,
     revocations::revocations,
     token::token
 ))]

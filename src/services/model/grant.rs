@@ -161,6 +161,11 @@ impl Default for Grant {
 }
 
 impl Grant {
+    /// The grant with other scopes and workspaces. `None`: as they are.
+    pub fn with(self, scopes: Option<ServiceScopes>, workspaces: Option<WorkspaceGrant>) -> Self {
+        Self { scopes: scopes.unwrap_or(self.scopes), workspaces: workspaces.unwrap_or(self.workspaces) }
+    }
+
     /// Whether it allows everything that `other` allows.
     pub fn includes(&self, other: &Self) -> bool {
         self.scopes.includes(other.scopes) && self.workspaces.includes(&other.workspaces)

@@ -1,15 +1,23 @@
 //! Connected services: types and pure rules.
 
 mod grant;
+mod manifest;
 mod resource_type;
 
 pub use grant::{Grant, ServiceScope, ServiceScopes, WORKSPACES_MAX, WorkspaceGrant};
+pub use manifest::{FaultKind, Manifest, ManifestDraft, ManifestFault, ResourceTypeDraft, Sku};
 pub use resource_type::{Category, LimitKey, ResourceType};
 
-use crate::base::{Secret, ServiceCredentialId, ServiceId, Timestamp};
+use std::time::Duration;
+
+use crate::base::{Secret, ServiceCredentialId, ServiceId, Timestamp, minutes};
 
 /// The prefix of every service credential, without the underscore.
 pub const CREDENTIAL_PREFIX: &str = "dos";
+/// The prefix of every enrolment code, without the underscore.
+pub(super) const ENROL_CODE_PREFIX: &str = "doe";
+/// How long an enrolment code is valid.
+pub(super) const ENROL_CODE_LIFE: Duration = minutes(10);
 
 /// A connected service: a program of the platform with a credential.
 #[derive(Clone, Debug)]
@@ -27,6 +35,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Its state, in one word.
+    pub const fn state(&self) -> &'static str {
+        if self.disconnected_at.is_some() { "disconnected" } else { "connected" }
+    }
+
     /// Whether it is the one with this name or id, in whatever case they are written.
     pub fn is_named(&self, text: &str) -> bool {
         let text = text.trim();
@@ -73,6 +86,35 @@ pub struct IssuedCredential {
     pub secret: Secret<String>,
     /// When the replaced credential ends. `None`: no other one is valid any more.
     pub predecessor_ends_at: Option<Timestamp>,
+}
+
+/// A code with which a service connects itself. The code is not stored.
+pub struct EnrolCode {
+    #[allow(missing_docs)]
+    pub service: Service,
+    #[allow(missing_docs)]
+    pub code: Secret<String>,
+    /// When it ends (exclusive).
+    pub expires_at: Timestamp,
+}
+
+/// A service that connected itself. The secrets are shown once.
+pub struct Enrolled {
+    #[allow(missing_docs)]
+    pub service: Service,
+    #[allow(missing_docs)]
+    pub credential: Secret<String>,
+    /// What signs its webhooks. `None`: it had one before.
+    pub webhook_secret: Option<Secret<String>>,
+}
+
+/// The stored manifest of a service.
+#[derive(Clone, Debug)]
+pub struct StoredManifest {
+    #[allow(missing_docs)]
+    pub manifest: Manifest,
+    /// When the service sent it.
+    pub updated_at: Timestamp,
 }
 
 /// The name of a service: 1 to 64 of `a-z`, `0-9`, hyphen, dot and underscore, because HTTP Basic and logs contain it.

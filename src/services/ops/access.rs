@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::super::error::ServiceError;
 use super::super::events::ServiceEvent;
-use super::super::model::{Grant, Service, ServiceScopes, WorkspaceGrant};
+use super::super::model::{Service, ServiceScopes, WorkspaceGrant};
 use super::super::store;
 use super::queries::{check_workspaces, event_about, find_connected, grant_data, require_operator, valid_credentials};
 use crate::audit;
 use crate::base::Actor;
 use crate::db::{Error, Tx};
+use crate::inbox;
 
 /// Changes what a service may do. It is in force at its next request. `None`: as it is. Returns the service, and whether
 /// anything changed.
@@ -26,10 +27,7 @@ pub fn change(
 ) -> Result<(Service, bool), ServiceError> {
     require_operator(tx, actor)?;
     let mut service = find_connected(tx, name)?;
-    let grant = Grant {
-        scopes: scopes.unwrap_or(service.grant.scopes),
-        workspaces: workspaces.unwrap_or_else(|| service.grant.workspaces.clone()),
-    };
+    let grant = service.grant.clone().with(scopes, workspaces);
     if grant == service.grant {
         return Ok((service, false));
     }
@@ -64,6 +62,9 @@ pub(in crate::services) fn end_without_event(tx: &mut Tx<'_>, service: &Service)
     for credential in &valid {
         store::update_revoked(tx, credential.id)?;
     }
+    store::delete_enrolments(tx, service.id)?;
+    // It can acknowledge nothing any more.
+    inbox::cancel_open(tx, service.id)?;
     store::update_disconnected(tx, service.id)?;
     Ok(valid.iter().map(|credential| credential.id.to_string()).collect())
 }

@@ -2,13 +2,17 @@
 
 mod access;
 mod credentials;
+mod enrolment;
 mod gateways;
+mod manifest;
 mod queries;
 
 pub(super) use access::end_without_event;
 pub use access::{change, disconnect};
 pub(super) use credentials::end;
 pub use credentials::{create, revoke, rotate};
+pub use enrolment::{create_enrol_code, end_enrol_codes, enrol, purge_enrol_codes};
 pub(super) use gateways::{NotGranted, find_person, is_own_hop, may_ask};
-pub(super) use queries::valid_credentials;
+pub use manifest::{manifest, put_manifest};
 pub use queries::{find, find_by_credential, may_touch, resource_type, resource_types};
+pub(super) use queries::{record_seen, valid_credentials};

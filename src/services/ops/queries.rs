@@ -1,5 +1,7 @@
 //! Finds services, what they may do and what they can register.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
@@ -10,7 +12,7 @@ use crate::accounts;
 use crate::api_keys::KeyText;
 use crate::audit::{Event, Part};
 use crate::base::{Actor, ServiceId, Timestamp, WorkspaceId};
-use crate::db::{Error, View};
+use crate::db::{Error, Tx, View};
 use crate::workspaces;
 
 /// The service with this name or id, in whatever case they are written. Of several with this name, the connected one, or else
@@ -91,6 +93,14 @@ pub fn resource_types(view: &View<'_>, service: ServiceId) -> Result<Vec<Resourc
     let mut types: Vec<_> = ResourceType::built_in().collect();
     types.extend(store::list_resource_types(view, service)?);
     Ok(types)
+}
+
+/// Notes that these services sent a request in the last minute.
+///
+/// # Errors
+/// [`Error`].
+pub(in crate::services) fn record_seen(tx: &mut Tx<'_>, services: &BTreeSet<ServiceId>) -> Result<(), Error> {
+    services.iter().try_for_each(|service| store::upsert_last_seen(tx, *service))
 }
 
 /// Fails unless the actor is the admin at the command line, or an operator in a session.

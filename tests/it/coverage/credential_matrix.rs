@@ -257,7 +257,9 @@ fn rows(site: &Appliance) -> BTreeMap<String, Value> {
     site.run(&["snapshot", "now"]).ok();
     let manifest: Value =
         serde_json::from_str(&std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap()).unwrap();
-    let is_record = |name: &str| name == "job" || name.starts_with("audit_") || name.starts_with("api_key_");
+    let is_record = |name: &str| {
+        ["job", "service_use"].contains(&name) || name.starts_with("audit_") || name.starts_with("api_key_")
+    };
     let rows = manifest["rows"].as_object().unwrap().clone();
     rows.into_iter().filter(|(name, _)| !is_record(name)).collect()
 }

@@ -16,6 +16,7 @@ mod programs;
 mod redirects;
 mod reference_client;
 mod security;
+mod services;
 mod sessions;
 mod shipped_gateways;
 mod signing_in;

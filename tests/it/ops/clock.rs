@@ -13,6 +13,7 @@ use domicile::jobs::{self, JobHandler, NewJob, Outcome};
 use domicile::mail::{self, PlainMessage};
 use domicile::privacy::data_map;
 use domicile::schedule::Schedule;
+use domicile::services::Callers;
 use domicile::sessions;
 use domicile::tokens::{self, Audience, ExchangeRequest, flows};
 use domicile::verification::Verifier;
@@ -43,7 +44,11 @@ impl TestApp {
     }
 
     fn catch_up(&self) {
-        let schedule = Schedule::new(self.app.clone(), Arc::new(Verifier::new(self.app.clone())));
+        let schedule = Schedule::new(
+            self.app.clone(),
+            Arc::new(Verifier::new(self.app.clone())),
+            Arc::new(Callers::new(self.app.clone())),
+        );
         self.block_on(schedule.catch_up());
     }
 

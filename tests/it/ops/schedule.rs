@@ -7,6 +7,7 @@ use domicile::base::{days, minutes, seconds};
 use domicile::db::Layout;
 use domicile::jobs::{JobHandler, Outcome, Periodic};
 use domicile::schedule::Schedule;
+use domicile::services::Callers;
 use domicile::verification::Verifier;
 use rusqlite::Connection;
 use tokio::sync::Notify;
@@ -30,7 +31,7 @@ impl CommitWatch {
 }
 
 fn schedule(site: &TestApp) -> Arc<Schedule> {
-    Schedule::new(site.app.clone(), Arc::new(Verifier::new(site.app.clone())))
+    Schedule::new(site.app.clone(), Arc::new(Verifier::new(site.app.clone())), Arc::new(Callers::new(site.app.clone())))
 }
 
 #[test]

@@ -6,7 +6,9 @@ use domicile::services::{self, Callers, Service, ServiceError};
 
 use crate::support::{TestApp, create_service};
 
+mod enrolment;
 mod grants;
+mod manifests;
 
 /// The service that has this credential, as the hot path and as a plain read find it. Both must agree.
 fn service_of(site: &TestApp, callers: &Callers, credential: &Secret<String>) -> Option<String> {

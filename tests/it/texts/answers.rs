@@ -89,6 +89,16 @@ fn every_described_operation_has_its_reviewed_answer() {
     answers.add("GET /v1/ingest/watermark", "no-service", |call| call);
     answers.add("GET /v1/ingest/watermark?after=soon", "wrong", |call| call.bearer(&service));
 
+    answers.add("GET /v1/services/self", "ok", |call| call.bearer(&service));
+    let manifest =
+        json!({"version": 1, "resource_types": [{"name": "checkpoint", "label": "Checkpoint", "parent": "model"}]});
+    answers.add("PUT /v1/services/self", "ok", |call| call.bearer(&service).json(&manifest));
+    answers.add("PUT /v1/services/self", "stale", |call| call.bearer(&service).json(&json!({"version": 1})));
+    answers.add("PUT /v1/services/self", "wrong", |call| call.bearer(&service).json(&json!({"version": 0})));
+    let code = answers.site.run(&["service", "enrol-code", "farm"]).ok();
+    answers.add("POST /v1/services/enrol", "ok", |call| call.json(&json!({"code": code})));
+    answers.add("POST /v1/services/enrol", "used", |call| call.json(&json!({"code": code})));
+
     answers.add("GET /api/username/check?username=grace-h", "ok", |call| call);
     for path in ["account/summary", "api-keys", "billing/transactions", "billing/usage-summary", "storage", "trash"] {
         let operation = format!("GET /api/{path}");

@@ -82,7 +82,11 @@ fn buffered_usage_is_written_when_the_server_stops() {
     let verifier = site.verifier();
     verdict(&verifier, key.secret.expose()).unwrap();
 
-    site.block_on(domicile::schedule::flush_at_shutdown(&site.app, &verifier));
+    site.block_on(domicile::schedule::flush_at_shutdown(
+        &site.app,
+        &verifier,
+        &domicile::services::Callers::new(site.app.clone()),
+    ));
 
     assert_eq!(site.key(key.key.id).uses, 1);
 }
