@@ -17,9 +17,6 @@ pub enum InboxError {
     /// The text of an acknowledgement is too long, or has characters that cannot be seen.
     #[error("the detail is too long or not visible")]
     Detail,
-    /// The service has no address for webhooks, or has switched them off.
-    #[error("the service receives no webhooks")]
-    NoWebhook,
     /// The service has no webhook secret yet.
     #[error("the service has no webhook secret")]
     NoSecret,
@@ -70,12 +67,6 @@ impl From<InboxError> for Problem {
                 format!(
                     "detail can have one line of at most {DETAIL_MAX} visible characters. Shorten it, or leave it out."
                 ),
-            ),
-            InboxError::NoWebhook => Problem::new(
-                409,
-                "webhook_missing",
-                "This service receives no webhooks: it has no address for them, or it has switched them off. It reads its inbox; \
-                 or set an address.",
             ),
             InboxError::NoSecret => Problem::new(
                 409,
