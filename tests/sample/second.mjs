@@ -1,17 +1,30 @@
 // A second service, written from the page "Connect a service" alone: it counts runs, and deletes or exports them.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { Webhook } from "../tools/node_modules/standardwebhooks/dist/index.js";
 
-const { DOMICILE_URL, DOMICILE_CREDENTIAL, WEBHOOK_SECRET, PORT } = process.env;
-const webhook = WEBHOOK_SECRET && new Webhook(WEBHOOK_SECRET);
+const { DOMICILE_URL, DOMICILE_CODE, WEBHOOK_URL, PORT } = process.env;
+const SECRETS = "runs-secrets.json";
+let secrets = {};
 const runs = [];
 
 async function call(method, path, body, type = "application/json") {
-    const headers = { authorization: `Bearer ${DOMICILE_CREDENTIAL}`, "content-type": type };
+    const headers = { "content-type": type };
+    if (secrets.credential) headers.authorization = `Bearer ${secrets.credential}`;
     const answer = await fetch(DOMICILE_URL + path, { method, headers, body });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
 }
+
+if (!existsSync(SECRETS)) {
+    const answer = await call("POST", "/v1/services/enrol", JSON.stringify({ code: DOMICILE_CODE }));
+    writeFileSync(SECRETS, JSON.stringify(answer), { mode: 0o600, flag: "wx" });
+}
+secrets = JSON.parse(readFileSync(SECRETS, "utf8"));
+const webhook = new Webhook(secrets.webhook_secret);
+await call("PUT", "/v1/services/self", JSON.stringify({
+    version: 1, webhook_url: WEBHOOK_URL ?? null, can_export: true, can_erase: true,
+}));
 
 const handlers = {
     "test.ping": () => ["done", "pong"],
@@ -61,4 +74,4 @@ createServer(async (request, response) => {
     const { rejected } = await call("POST", "/v1/usage/events", JSON.stringify([event]));
     end(rejected.length ? 402 : 201);
 }).listen(Number(PORT), "127.0.0.1");
-if (!webhook) readInbox();
+if (!WEBHOOK_URL) readInbox();

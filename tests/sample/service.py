@@ -11,17 +11,36 @@ from threading import Thread
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 DOMICILE = os.environ["DOMICILE_URL"]
-CREDENTIAL = os.environ["DOMICILE_CREDENTIAL"]
-WEBHOOK_SECRET = os.environ.get("WEBHOOK_SECRET")
 PORT = int(os.environ["PORT"])
+# Without an address, the service receives no webhooks and reads its inbox.
+WEBHOOK_URL = os.environ.get("WEBHOOK_URL")
+# What the code brought: credential and webhook_secret.
+SECRETS = "service-secrets.json"
 
 
 def call(method, path, body=None, kind="application/json"):
     """An answer that is not 2xx raises urllib.error.HTTPError, which is an OSError. Its body says what to do."""
-    headers = {"Authorization": f"Bearer {CREDENTIAL}", "Content-Type": kind}
+    headers = {"Content-Type": kind}
+    if path != "/v1/services/enrol":
+        headers["Authorization"] = f"Bearer {secrets['credential']}"
     request = urllib.request.Request(DOMICILE + path, body and body.encode(), headers, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
+
+
+def connect():
+    if not os.path.exists(SECRETS):
+        answer = call("POST", "/v1/services/enrol", json.dumps({"code": os.environ["DOMICILE_CODE"]}))
+        with os.fdopen(os.open(SECRETS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(answer, file)
+    with open(SECRETS) as file:
+        return json.load(file)
+
+
+def introduce():
+    call("PUT", "/v1/services/self", json.dumps({
+        "version": 1, "webhook_url": WEBHOOK_URL, "can_export": True, "can_erase": True,
+        "skus": [{"sku": "gpu.h100", "label": "NVIDIA H100", "unit": "second"}]}))
 
 
 def person_with(key):
@@ -93,7 +112,7 @@ class Service(BaseHTTPRequestHandler):
 
     def webhook(self, body):
         try:
-            work(Webhook(WEBHOOK_SECRET).verify(body, dict(self.headers)))
+            work(Webhook(secrets["webhook_secret"]).verify(body, dict(self.headers)))
         except WebhookVerificationError:
             return self.answer(401)
         except OSError:
@@ -116,6 +135,8 @@ class Service(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    if WEBHOOK_SECRET is None:
+    secrets = connect()
+    introduce()
+    if WEBHOOK_URL is None:
         Thread(target=read_inbox, daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", PORT), Service).serve_forever()

@@ -110,13 +110,14 @@ impl Drop for Program {
 }
 
 impl Program {
-    fn start(site: &Appliance, program: &str, script: &str, credential: &str, port: u16, secret: Option<&str>) -> Self {
+    /// With a code, and with an address for webhooks or without one.
+    fn start(site: &Appliance, program: &str, script: &str, code: &str, port: u16, webhook_url: Option<&str>) -> Self {
         let mut command = Command::new(tool(program));
         command.arg(tool_script(script)).current_dir(site.folder()).stdout(Stdio::null());
-        command.env("DOMICILE_URL", site.url()).env("DOMICILE_CREDENTIAL", credential).env("PORT", port.to_string());
-        match secret {
-            Some(secret) => command.env("WEBHOOK_SECRET", secret),
-            None => command.env_remove("WEBHOOK_SECRET"),
+        command.env("DOMICILE_URL", site.url()).env("DOMICILE_CODE", code).env("PORT", port.to_string());
+        match webhook_url {
+            Some(url) => command.env("WEBHOOK_URL", url),
+            None => command.env_remove("WEBHOOK_URL"),
         };
         let program = Self(command.spawn().unwrap(), port);
         wait_for("the service", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
@@ -158,10 +159,12 @@ fn try_program(program: &str, script: &str, has_webhooks: bool, things: &str) {
     site.account("ada-l");
     site.run(&["credit", "grant", "--account", "ada-l", "--amount", "5", "--reason", "test"]).ok();
     let (key, poor) = (site.api_key("ada-l", &["datasets:write"]), site.api_key("ada-l", &["models:read"]));
-    let (credential, port) = (site.service("training"), free_port());
-    let url = format!("http://127.0.0.1:{port}/domicile");
-    let secret = has_webhooks.then(|| site.run(&["inbox", "webhook", "training", "--url", &url]).ok());
-    let running = Program::start(&site, program, script, &credential, port, secret.as_deref());
+    let (code, port) = (site.run(&["service", "enrol-code", "training"]).ok(), free_port());
+    let url = has_webhooks.then(|| format!("http://127.0.0.1:{port}/domicile"));
+    let start = || Program::start(&site, program, script, &code, port, url.as_deref());
+    // The code is good once; after a restart, the service has what it brought.
+    drop(start());
+    let running = start();
     let deliveries = usize::from(has_webhooks);
 
     let ping = || acknowledged(&site, &site.run(&["inbox", "ping", "training"]).ok(), deliveries);
