@@ -67,7 +67,7 @@ pub fn always(request: String) -> Source {
 /// A person in a session requests a path.
 pub fn page(fixture: &Fixture, path: &str) -> Source {
     always(format!(
-        "GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: __Host-session={}\r\nuser-agent: bench\r\n\r\n",
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: domicile-session={}\r\nuser-agent: bench\r\n\r\n",
         fixture.session
     ))
 }
@@ -82,7 +82,7 @@ fn form(path: &str, cookie: &str, body: &str) -> String {
 
 /// A person saves their profile.
 pub fn save_profile(fixture: &Fixture) -> Source {
-    let cookie = format!("__Host-session={}", fixture.session);
+    let cookie = format!("domicile-session={}", fixture.session);
     let csrf = fixture.csrf.clone();
     Arc::new(move |number, buffer| {
         let body = format!("csrf={csrf}&display_name=Ada+{:06}", number % 1_000_000);
@@ -93,7 +93,7 @@ pub fn save_profile(fixture: &Fixture) -> Source {
 /// Each request is a sign-in of the next one of `people` with the right password, with this visit cookie and its CSRF
 /// token.
 pub fn sign_in_each(visit: &str, csrf: &str, people: u64) -> Source {
-    let (cookie, csrf) = (format!("__Host-visit={visit}"), csrf.to_owned());
+    let (cookie, csrf) = (format!("domicile-visit={visit}"), csrf.to_owned());
     let password = PASSWORD.replace(' ', "+");
     Arc::new(move |number, buffer| {
         let body = format!("csrf={csrf}&next=&name={}&password={password}", fixture::person_name(number % people));

@@ -111,7 +111,8 @@ async fn attach_person(
     route: Option<&Route>,
 ) -> Option<CurrentSession> {
     let read_notice = request.cookie(READ_NOTICE).map(|cookie| cookie.value().to_owned());
-    let lookup = app.query_inline(|view| {
+    // In one transaction: three statements then take the locks of the file once, which are system calls.
+    let lookup = app.read_inline(|view| {
         let state = sessions::cookie_state(view, token)?;
         let must_enrol_factor = match &state {
             CookieState::Live(current) => factors::must_enrol(view, current.account, current.is_operator)?,
@@ -123,7 +124,7 @@ async fn attach_person(
             }
             _ => StandingNotices::default(),
         };
-        Ok((state, must_enrol_factor, notices))
+        Ok::<_, db::Error>((state, must_enrol_factor, notices))
     });
     let (mut current, must_enrol_factor, notices) = match lookup {
         // Behind a gateway there is no page to set up the missing factor.

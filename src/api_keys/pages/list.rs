@@ -301,13 +301,16 @@ impl ListFilter {
 }
 
 impl ListPage {
+    /// `draft`: the values of the form that creates a key. `None`: the page does not have the form.
     async fn build(
         app: &AppData,
         request: &HttpRequest,
         who: &SignedIn,
-        draft: Draft,
+        draft: Option<Draft>,
         filter: &ListFilter,
     ) -> Result<Self, Problem> {
+        let is_creating = draft.is_some();
+        let draft = draft.unwrap_or_default();
         let (workspace, account) = (who.identity.workspace, who.identity.account);
         let load = move |view: &View<'_>| {
             let keys = ops::list(view, workspace)?;
@@ -332,14 +335,18 @@ impl ListPage {
             context: PageContext::new(app, request, "API keys"),
             fault: None,
             created: created.map(|key| NewKeyView::new(app, who, key, &keys)),
-            is_creating: false,
+            is_creating,
             expiries: expiries(&draft, &offer),
             periods: periods(&draft.period),
             first_day: offer.days.0.iso_day(),
             last_day: offer.days.1.iso_day(),
             max_life: offer.max_life.map(whole_days),
             presets: &PRESETS,
-            choices: ScopeChoices::new(&app.config().scopes, &draft.scopes),
+            choices: if is_creating {
+                ScopeChoices::new(&app.config().scopes, &draft.scopes)
+            } else {
+                ScopeChoices::default()
+            },
             draft,
             quarantined: keys.iter().filter_map(|key| quarantined(key, TimeFormat::new(now, zone))).collect(),
             advice: advice(&health, &keys),
@@ -425,9 +432,8 @@ fn advice(health: &Health, keys: &[ApiKey]) -> Vec<Advice> {
 
 /// `GET /settings/keys`.
 pub async fn list(app: AppData, request: HttpRequest, who: SignedIn, filter: Query<ListFilter>) -> Answer {
-    let mut page = ListPage::build(&app, &request, &who, Draft::default(), &filter).await?;
-    page.is_creating = filter.create.is_some();
-    page::render(&page)
+    let draft = filter.create.is_some().then(Draft::default);
+    page::render(&ListPage::build(&app, &request, &who, draft, &filter).await?)
 }
 
 /// `POST /settings/keys`. The page after it shows the key.
@@ -437,8 +443,7 @@ pub async fn create(app: AppData, request: HttpRequest, who: SignedIn, form: For
         Ok(created) => Ok(to_new_key(&app, &who, created)),
         Err(error) => {
             let problem = Problem::from(error);
-            let mut page = ListPage::build(&app, &request, &who, draft, &ListFilter::default()).await?;
-            page.is_creating = true;
+            let mut page = ListPage::build(&app, &request, &who, Some(draft), &ListFilter::default()).await?;
             page.fault = Some(FormFault::from(&problem));
             page::render_form_error(&problem, &page)
         }
@@ -488,7 +493,7 @@ pub async fn set_policy(app: AppData, request: HttpRequest, who: SignedIn, form:
                 "days_invalid",
                 "The maximum lifetime has to be a whole number of days from 1 to 3653. Leave it empty for no maximum.",
             );
-            let mut page = ListPage::build(&app, &request, &who, Draft::default(), &ListFilter::default()).await?;
+            let mut page = ListPage::build(&app, &request, &who, None, &ListFilter::default()).await?;
             page.own_max_days = typed;
             page.fault = Some(FormFault::from(&problem));
             page::render_form_error(&problem, &page)

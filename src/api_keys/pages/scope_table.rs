@@ -54,6 +54,7 @@ pub(super) struct Tick {
 }
 
 /// The table and the checkboxes of a form.
+#[derive(Default)]
 pub(super) struct ScopeChoices {
     pub rows: Vec<Row>,
     pub bundles: Vec<Tick>,
@@ -84,7 +85,7 @@ impl ScopeChoices {
         is_chosen: impl Fn(&ScopeEntry) -> bool,
         is_offered: impl Fn(&ScopeEntry) -> bool,
     ) -> Self {
-        let mut choices = Self { rows: Vec::new(), bundles: Vec::new(), others: Vec::new() };
+        let mut choices = Self::default();
         for entry in table.entries().iter().filter(|entry| is_offered(entry)) {
             let rights = table.implied_by(&entry.name);
             let tick = || Tick {

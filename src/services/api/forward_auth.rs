@@ -286,7 +286,7 @@ fn session_identity(
     workspaces: Option<&[WorkspaceId]>,
 ) -> Result<Option<HttpResponse>, Problem> {
     let Some(identity) = request.extensions().get::<Identity>().cloned() else { return Ok(None) };
-    let found = app.query_inline(|view| ops::find_person(view, identity.account, identity.workspace, workspaces))?;
+    let found = app.read_inline(|view| ops::find_person(view, identity.account, identity.workspace, workspaces))?;
     let person = match found {
         Some(Ok(person)) => person,
         Some(Err(NotGranted)) => return Ok(Some(deny(403, None, "workspace_not_granted"))),
