@@ -12,7 +12,6 @@ use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Form, Moment, OperatorInSession, TimeFormat, redirect_with_flash};
 use crate::inbox::{self, AckOutcome, Command, CommandMessage, CommandOutcome, Delivery, InboxError};
 
-const PATH: &str = "/admin/commands";
 /// The entry of the sidebar that commands belong to.
 const SERVICES: &str = "/admin/services";
 
@@ -114,5 +113,5 @@ pub async fn retry(app: AppData, OperatorInSession(who): OperatorInSession, path
         InboxError::NotFound => Problem::not_found(),
         other => other.into(),
     })?;
-    Ok(redirect_with_flash(&format!("{PATH}/{id}"), ConsoleFlash::Retried))
+    Ok(redirect_with_flash(&format!("/admin/commands/{id}"), ConsoleFlash::Retried))
 }

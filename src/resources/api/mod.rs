@@ -30,7 +30,7 @@ use crate::app::App;
 use crate::base::{Actor, Problem};
 use crate::db::Tx;
 use crate::http::schema::ProblemDocument;
-use crate::http::{Answer, idempotency_key, json, set_replayed_header};
+use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::{Caller, ServiceScope};
 
@@ -92,7 +92,7 @@ impl ServiceWrite {
     /// Of this request. `route`: its method and path, as the table of routes has it.
     fn new(caller: &Caller, request: &HttpRequest, route: &'static str, body: &[u8]) -> Result<Self, Problem> {
         caller.require(ServiceScope::ResourcesWrite)?;
-        let repeatable = idempotency_key(request)?.map(|key| {
+        let repeatable = json::idempotency_key(request.headers())?.map(|key| {
             // The path has the id of the resource.
             let hash = Sha256::new().chain_update(request.path()).chain_update(b"\n").chain_update(body).finalize();
             Request { actor: caller.0.id.to_string(), route, key, hash: hash.into() }
@@ -118,11 +118,7 @@ impl ServiceWrite {
                 })
             })
             .await?;
-        let mut response = json::private(answer.status, answer.body);
-        if is_repetition {
-            set_replayed_header(&mut response);
-        }
-        Ok(response)
+        Ok(json::repeatable(answer.status, answer.body, is_repetition))
     }
 }
 

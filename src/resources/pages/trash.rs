@@ -60,11 +60,8 @@ struct TypeChoice {
 fn type_choices(sums: &[TrashSum], chosen: Option<&str>) -> Vec<TypeChoice> {
     let there = sums.iter().filter(|sum| sum.items > 0);
     let name = |sum: &TrashSum| sum.key.strip_prefix("type:").unwrap_or(sum.key.trim_end_matches('s')).to_owned();
-    let choice = |value: String| TypeChoice {
-        label: capitalized(&value),
-        is_chosen: chosen == Some(value.as_str()),
-        value,
-    };
+    let choice =
+        |value: String| TypeChoice { label: capitalized(&value), is_chosen: chosen == Some(value.as_str()), value };
     there.map(name).map(choice).collect()
 }
 
@@ -104,7 +101,7 @@ impl TrashPage {
         let search: String = query.q.trim().chars().take(SEARCH_MAX).collect();
         let kind = Some(query.r#type).filter(|kind| !kind.is_empty());
         let filter = TrashFilter {
-            kind: kind.clone(),
+            kinds: kind.iter().cloned().collect(),
             search: search.clone(),
             offset: (number - 1) * PAGE_SIZE,
             limit: PAGE_SIZE,
@@ -155,13 +152,7 @@ async fn refuse(app: &AppData, request: &HttpRequest, who: &SignedIn, problem: P
 }
 
 /// `POST /settings/trash/{id}/restore`. The list after it offers to undo it.
-pub async fn restore(
-    app: AppData,
-    request: HttpRequest,
-    who: SignedIn,
-    path: Path<String>,
-    _form: Form,
-) -> Answer {
+pub async fn restore(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, actor, workspace) = (parse_id(&path)?, who.actor(), who.identity.workspace);
     match app.write(move |tx| ops::restore(tx, &actor, workspace, id)).await {
         Ok(_) => Ok(redirect(&format!("{PATH}?restored={id}"))),

@@ -30,7 +30,7 @@ fn the_document_describes_exactly_the_routes_for_programs() {
                 .as_object()
                 .unwrap()
                 .keys()
-                .filter(|name| ["get", "post", "put", "delete"].contains(&name.as_str()));
+                .filter(|name| ["get", "post", "put", "patch", "delete"].contains(&name.as_str()));
             methods.map(|method| (path.clone(), method.clone())).collect::<Vec<_>>()
         })
         .collect();

@@ -1,12 +1,19 @@
 //! A site in which every kind of thing exists once, for the tests that visit all routes.
 
 use domicile::server::ROUTES;
+use serde_json::json;
 
 use crate::support::{Appliance, Browser, PASSWORD, wait_for};
 
 /// The pages on which a person finds their things.
-const PAGES: [&str; 5] =
-    ["/settings/profile", "/settings/profile/emails", "/settings/security", "/settings/keys", "/settings/privacy"];
+const PAGES: [&str; 6] = [
+    "/settings/profile",
+    "/settings/profile/emails",
+    "/settings/security",
+    "/settings/keys",
+    "/settings/trash",
+    "/settings/privacy",
+];
 
 /// Things that only another program can make: a passkey, and an account at a provider.
 const ROWS: &str = "
@@ -51,13 +58,17 @@ impl Seeded {
         assert_eq!(ada.submit("/settings/privacy", "/settings/privacy/export", &fields).status, 303);
         wait_for("the export", || ada.get("/settings/privacy").text().contains("/download\"").then_some(()));
         site.database().execute_batch(ROWS).unwrap();
+        let service = site.service("training");
+        let model =
+            json!({"workspace": site.workspace("ada-l"), "type": "model", "name": "Birds", "size": 9, "version": 1});
+        assert_eq!(site.call("PUT", "/v1/resources/birds").bearer(&service).json(&model).send().status, 201);
+        assert_eq!(site.call("POST", "/v1/resources/birds/trash").bearer(&service).send().status, 200);
         let mut paths: Vec<String> = OTHER_PATHS.iter().map(|path| (*path).to_owned()).collect();
         for page in PAGES {
             let text = ada.get(page).text();
             paths.extend(text.split('"').filter(|word| word.starts_with('/')).map(str::to_owned));
         }
         let (mut olga, _) = site.operator("olga-o");
-        site.service("training");
         site.run(&["inbox", "ping", "training"]).ok();
         // The page of the service names its command.
         for list in 0..2 {

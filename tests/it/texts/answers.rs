@@ -27,6 +27,21 @@ impl Answers {
         let name = format!("{}{}.{case}", method.to_lowercase(), path.replace('/', "."));
         self.differences.extend(differs("answers", &name, &text_of(&answer)));
     }
+
+    /// As [`Answers::add`], for an operation whose path has an `{id}`.
+    fn add_at(&mut self, operation: &str, id: &str, case: &str, call: impl FnOnce(Call) -> Call) {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let answer = call(self.site.call(method, &path.replace("{id}", id))).send();
+        self.described.insert(operation.to_owned());
+        let name = format!("{}{}.{case}", method.to_lowercase(), path.replace("{id}", "id").replace('/', "."));
+        self.differences.extend(differs("answers", &name, &text_of(&answer)));
+    }
+}
+
+/// A new lease.
+fn answers_lease(site: &Appliance, service: &str, wanted: &Value) -> String {
+    let answer = site.call("POST", "/v1/leases").bearer(service).json(wanted).send();
+    answer.json()["lease"].as_str().unwrap().to_owned()
 }
 
 fn text_of(answer: &Answer) -> String {
@@ -99,6 +114,36 @@ fn every_described_operation_has_its_reviewed_answer() {
     answers.add("POST /v1/services/enrol", "ok", |call| call.json(&json!({"code": code})));
     answers.add("POST /v1/services/enrol", "used", |call| call.json(&json!({"code": code})));
 
+    let model =
+        |version: u32| json!({"workspace": workspace, "type": "model", "name": "Birds", "size": 9, "version": version});
+    answers.add_at("PUT /v1/resources/{id}", "birds", "created", |call| call.bearer(&service).json(&model(2)));
+    answers.add_at("PUT /v1/resources/{id}", "birds", "stale", |call| call.bearer(&service).json(&model(1)));
+    answers
+        .add_at("PUT /v1/resources/{id}", "birds", "wrong", |call| call.bearer(&service).json(&json!({"version": 3})));
+    answers.add_at("GET /v1/resources/{id}", "birds", "ok", |call| call.bearer(&service));
+    answers.add_at("GET /v1/resources/{id}", "unknown", "unknown", |call| call.bearer(&service));
+    answers.add("GET /v1/resources", "ok", |call| call.bearer(&service));
+    answers.add("GET /v1/resources", "no-service", |call| call);
+    let two = json!({"resources": [{"id": "cats", "workspace": workspace, "type": "dataset", "name": "Cats", "size": 5, "version": 1},
+                                   {"id": "", "workspace": workspace, "type": "dataset", "name": "Dogs", "size": 5, "version": 1}]});
+    answers.add("POST /v1/resources/batch", "ok", |call| call.bearer(&service).json(&two));
+    answers.add_at("POST /v1/resources/{id}/trash", "birds", "ok", |call| call.bearer(&service));
+    answers.add_at("POST /v1/resources/{id}/restore", "birds", "ok", |call| call.bearer(&service));
+    let wanted = json!({"workspace": workspace, "type": "model", "quantity": 1, "size": 100});
+    answers.add("POST /v1/limits/check", "ok", |call| call.bearer(&service).json(&wanted));
+    answers.add("POST /v1/limits/check", "wrong", |call| call.bearer(&service).json(&json!({})));
+    answers.add("POST /v1/leases", "ok", |call| call.bearer(&service).json(&wanted));
+    let lease = || answers_lease(&answers.site, &service, &wanted);
+    let (renewed, committed, released) = (lease(), lease(), lease());
+    let seconds = json!({"seconds": 60});
+    answers.add_at("POST /v1/leases/{id}/renew", &renewed, "ok", |call| call.bearer(&service).json(&seconds));
+    let create = json!({"resources": [{"id": "owls", "workspace": workspace, "type": "model", "name": "Owls", "size": 9, "version": 1}]});
+    answers.add_at("POST /v1/leases/{id}/commit", &committed, "ok", |call| call.bearer(&service).json(&create));
+    answers.add_at("POST /v1/leases/{id}/release", &released, "ok", |call| call.bearer(&service));
+    let trained = json!({"workspace": workspace, "type": "model", "action": "created", "resource": "owls"});
+    answers.add("POST /v1/activity", "ok", |call| call.bearer(&service).json(&trained));
+    answers.add_at("DELETE /v1/resources/{id}", "owls", "ok", |call| call.bearer(&service));
+
     answers.add("GET /api/username/check?username=grace-h", "ok", |call| call);
     for path in ["account/summary", "api-keys", "billing/transactions", "billing/usage-summary", "storage", "trash"] {
         let operation = format!("GET /api/{path}");
@@ -109,6 +154,8 @@ fn every_described_operation_has_its_reviewed_answer() {
         }
     }
     answers.add("GET /api/users?username=ada-l", "ok", |call| call.bearer(&key));
+    let followed = json!({"username": "ada-l", "followed": true});
+    answers.add("PATCH /api/users", "refused", |call| call.bearer(&key).json(&followed));
     let item = json!({"id": "unknown", "type": "model"});
     answers.add("POST /api/trash", "unknown", |call| call.bearer(&key).json(&item));
     answers.add("DELETE /api/trash", "unknown", |call| call.bearer(&key).json(&item));

@@ -122,7 +122,7 @@ impl ServicePage {
         let read = read.map_err(to_problem)?;
         let (now, times) = (app.now(), TimeFormat::new(app.now(), &who.identity.zone));
         let valid = read.credentials.iter().filter(|credential| credential.is_valid(now)).count();
-        let secret = secrets::shown(app, who, id).filter(|_| query.new == "1");
+        let secret = secrets::recent(app, who, id).filter(|_| query.new == "1");
         let mut context = PageContext::new(app, request, &read.service.name);
         context.path = PATH.to_owned();
         Ok(Self {

@@ -25,7 +25,7 @@ pub(super) fn show(app: &AppData, who: &SignedIn, id: ServiceId, credential: Sec
 }
 
 /// The credential that this session made a moment ago. `None`: it is not shown any more.
-pub(super) fn shown(app: &AppData, who: &SignedIn, id: ServiceId) -> Option<NewSecret> {
+pub(super) fn recent(app: &AppData, who: &SignedIn, id: ServiceId) -> Option<NewSecret> {
     let text = app.shown_once().text(who.identity.session, &text_name(id), app.now())?;
     let url = &app.config().public_url;
     Some(NewSecret {
