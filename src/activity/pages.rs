@@ -68,7 +68,8 @@ fn row(activity: Activity, times: TimeFormat<'_>) -> EventRow {
     };
     let name = event.private_text(Part::Text, "name").or_else(|| event.private_text(Part::Text, "reason"));
     let place = event.private_text(Part::Contact, "url").and_then(exposure_place);
-    let details = [name, place.as_deref(), by].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let kind = event.data.get("type").and_then(|kind| kind.as_str()).filter(|_| name.is_some());
+    let details = [kind, name, place.as_deref(), by].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     EventRow {
         title,
         tag: outcome_label(event.outcome).map(|label| OutcomeTag { label, colour: colour_of(event.outcome) }),

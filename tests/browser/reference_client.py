@@ -60,6 +60,7 @@ CALLS = {
     "storage": (shapes.AccountStorageResponse, lambda client: client.account.storage()),
     "storage_details": (shapes.AccountStorageResponse, lambda client: client.account.storage(details="true")),
     "profile": (shapes.AccountProfileResponse, lambda client: client.account.profile(username=username)),
+    "follow": (shapes.AccountFollowResponse, lambda client: client.account.follow(username=username, followed=True)),
     "nobody": (shapes.AccountProfileResponse, lambda client: client.account.profile(username="nobody-here")),
     "transactions": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions()),
     "none_yet": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions(from_="2020-01-01", to="2020-02-01")),

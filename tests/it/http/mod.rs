@@ -15,6 +15,7 @@ mod profile;
 mod programs;
 mod redirects;
 mod reference_client;
+mod resources;
 mod security;
 mod services;
 mod sessions;

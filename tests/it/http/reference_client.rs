@@ -76,6 +76,7 @@ fn every_call_about_accounts_gets_the_response_that_the_client_describes() {
     assert_eq!(results["delete"], refused(404, "Resource not found in trash"));
     assert_eq!(results["empty"], json!({"success": true, "deletedCount": 0}));
     assert_eq!(results["nobody"]["status"], 404);
+    assert_eq!(results["follow"], refused(403, "Permission denied for this operation"));
 
     // Only the person themselves sees their company.
     site.account("grace-h");
@@ -132,4 +133,54 @@ fn the_command_line_of_the_client_works_unchanged() {
     ada.sign_in("ada-l");
     let answer = ada.get(link.strip_prefix(&site.url()).unwrap());
     assert_eq!((answer.status, answer.location()), (303, "/settings/keys"));
+}
+
+#[test]
+fn the_client_sees_restores_and_deletes_what_services_keep() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (farm, workspace) = (site.service("farm"), site.workspace("ada-l"));
+    let put = |id: &str, kind: &str, parent: Option<&str>| {
+        let body = json!({
+            "workspace": workspace, "type": kind, "name": format!("The {id}"), "slug": id, "parent": parent,
+            "size": 100, "version": 1,
+        });
+        let answer = site.call("PUT", &format!("/v1/resources/{id}")).bearer(&farm).json(&body).send();
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()["resource"].as_str().unwrap().to_owned()
+    };
+    let (project, model) = (put("p-1", "project", None), put("m-1", "model", Some("p-1")));
+    put("d-1", "dataset", None);
+    for id in ["m-1", "p-1"] {
+        assert_eq!(site.call("POST", &format!("/v1/resources/{id}/trash")).bearer(&farm).send().status, 200);
+    }
+
+    // The shapes are compared by the script.
+    let results = calls(&site, &site.api_key("ada-l", &["read"]));
+    let items = results["trash"]["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[1]["parentProject"]["name"]), (2, &json!("The p-1")));
+    assert_eq!(results["trash"]["summary"]["byType"]["models"], json!({"count": 1, "sizeBytes": 100}));
+    let storage = &results["storage_details"];
+    assert_eq!(
+        (&storage["usage"]["storage"]["current"], &storage["usage"]["models"]["current"]),
+        (&json!(300), &json!(1))
+    );
+    assert_eq!(storage["breakdown"]["topItems"].as_array().map(Vec::len), Some(3));
+    assert_eq!(results["summary"]["counts"], json!({"projects": 1, "datasets": 1, "models": 1}));
+    assert_eq!(results["follow"], refused(403, "Permission denied for this operation"));
+
+    let key = site.api_key("ada-l", &["admin"]);
+    let cloud = |arguments: &[&str]| command_line(&site, &key, arguments);
+    let listed: Value = serde_json::from_str(&cloud(&["lifecycle", "trash", "type=model"]).ok()).unwrap();
+    assert_eq!(listed["total"], 1);
+    let id = format!("id={model}");
+    let early = cloud(&["lifecycle", "restore", &id, "type=model"]);
+    let sentence = "Cannot restore model while its parent project is in trash. Restore the project first.";
+    assert!(early.status == 1 && early.stderr.contains("HTTP 409") && early.stderr.contains(sentence), "{early:?}");
+    let restored: Value =
+        serde_json::from_str(&cloud(&["lifecycle", "restore", &format!("id={project}"), "type=project"]).ok()).unwrap();
+    assert_eq!(restored, json!({"success": true, "restoredModels": 0}));
+    let body = format!("body={}", json!({"id": model, "type": "model"}));
+    let deleted: Value = serde_json::from_str(&cloud(&["lifecycle", "delete_trash", &body]).ok()).unwrap();
+    assert_eq!(deleted["deletedCount"], 1);
 }
