@@ -1,6 +1,5 @@
 //! The events of resources.
 
-use super::model::ActivityAction;
 use crate::audit::{EventType, Part, events};
 
 /// Something that happened to a resource, with its name.
@@ -37,28 +36,5 @@ events! {
         ReportedExported = "activity.exported": ABOUT_A_RESOURCE.done("Exported"),
         ReportedCloned = "activity.cloned": ABOUT_A_RESOURCE.done("Cloned"),
         ReportedAnalyzed = "activity.analyzed": ABOUT_A_RESOURCE.done("Analyzed"),
-    }
-}
-
-impl ResourceEvent {
-    /// The event of an action that a service reports.
-    pub(super) const fn reported(action: ActivityAction) -> Self {
-        match action {
-            ActivityAction::Created => Self::ReportedCreated,
-            ActivityAction::Updated => Self::ReportedUpdated,
-            ActivityAction::Deleted => Self::ReportedDeleted,
-            ActivityAction::Trashed => Self::ReportedTrashed,
-            ActivityAction::Restored => Self::ReportedRestored,
-            ActivityAction::Started => Self::ReportedStarted,
-            ActivityAction::Completed => Self::ReportedCompleted,
-            ActivityAction::Failed => Self::ReportedFailed,
-            ActivityAction::Cancelled => Self::ReportedCancelled,
-            ActivityAction::Uploaded => Self::ReportedUploaded,
-            ActivityAction::Shared => Self::ReportedShared,
-            ActivityAction::Unshared => Self::ReportedUnshared,
-            ActivityAction::Exported => Self::ReportedExported,
-            ActivityAction::Cloned => Self::ReportedCloned,
-            ActivityAction::Analyzed => Self::ReportedAnalyzed,
-        }
     }
 }

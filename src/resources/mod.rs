@@ -28,8 +28,8 @@ pub use model::{
 pub use ops::{
     PURGE_ACKNOWLEDGED, check_limits, commit, count, delete_by_service, delete_for_good, empty_trash, end_sync,
     expire_leases, find_in_trash, find_of_service, forget, free_unanswerable, grant_lease, is_counted_right,
-    list_cascaded, list_counted, list_of_service, list_trash, parent_of, purge_due, put, put_batch, recalculate,
-    release, renew, report_activity, restore, send_purges, storage, trash, trash_sums, used_bytes,
+    list_of_service, list_trash, parent_of, purge_due, put, put_batch, recalculate, release, renew, report_activity,
+    restore, send_purges, storage, trash, used_bytes,
 };
 pub use store::{COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, ROW_STATEMENTS};
 pub(crate) use tables::RESOURCE;

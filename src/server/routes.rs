@@ -191,7 +191,7 @@ routes! {
     POST "/settings/trash/{id}/restore"               SignedIn => resources::pages::restore;
     POST "/settings/trash/{id}/undo"                  SignedIn => resources::pages::undo;
     GET  "/settings/trash/{id}/delete"                SignedIn => resources::pages::confirm_delete;
-    POST "/settings/trash/{id}/delete"                Fresh [act("delete something for good")]
+    POST "/settings/trash/{id}/delete"                Fresh [act("permanently delete something")]
         => resources::pages::delete;
     GET  "/settings/privacy"                          SignedIn [sidebar(ACCOUNT, "Privacy", "shield")]
         => privacy::pages::privacy;

@@ -26,8 +26,11 @@ pub use model::{
     ServiceScope, ServiceScopes, Sku, StoredManifest, WORKSPACES_MAX, WorkspaceGrant,
 };
 pub use ops::{
-    change, create, create_enrol_code, disconnect, end_enrol_codes, enrol, find, find_by_credential, manifest,
-    may_touch, purge_enrol_codes, put_manifest, resource_type, resource_types, revoke, rotate,
+    change, create, create_enrol_code, disconnect, enrol, find, find_by_credential, manifest, may_touch, put_manifest,
+    resource_type, resource_types, revoke, rotate,
 };
-pub use store::{STATEMENTS, last_seen, list, list_credentials};
+pub use store::{
+    STATEMENTS, delete_all_enrolments as end_enrol_codes, delete_expired_enrolments as purge_enrol_codes, last_seen,
+    list, list_credentials,
+};
 pub use tables::TABLES;

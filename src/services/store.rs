@@ -343,12 +343,20 @@ pub(super) fn delete_enrolments(tx: &mut Tx<'_>, service: ServiceId) -> Result<u
     tx.execute(DELETE_ENROLMENTS, named_params! {":service_id": service})
 }
 
-pub(super) fn delete_expired_enrolments(tx: &mut Tx<'_>) -> Result<usize, Error> {
+/// Deletes codes that have expired. Returns how many.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_expired_enrolments(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(DELETE_EXPIRED_ENROLMENTS, named_params! {":now": now})
 }
 
-pub(super) fn delete_all_enrolments(tx: &mut Tx<'_>) -> Result<usize, Error> {
+/// Ends all codes, in a restored backup: it does not know which ones were used. Returns how many.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_all_enrolments(tx: &mut Tx<'_>) -> Result<usize, Error> {
     tx.execute(DELETE_ALL_ENROLMENTS, [])
 }
 

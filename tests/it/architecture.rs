@@ -230,7 +230,9 @@ fn sql_is_in_stores_only() {
     for source in sources().iter().filter(|source| !source.is_store() && !source.is_in(&["db/"])) {
         breaches.extend(lines_where(source, |line| {
             let is_sql = |verb: &&str| line.contains(*verb) || line.contains(&verb.to_uppercase());
-            verbs.iter().any(is_sql) || line.contains("rusqlite::Connection")
+            // A method and a path.
+            let is_route = line.contains("\"DELETE /");
+            (verbs.iter().any(is_sql) && !is_route) || line.contains("rusqlite::Connection")
         }));
     }
     none_of(

@@ -128,7 +128,7 @@ fn every_command_of_the_manual_exists() {
     for block in blocks() {
         let (page, kind) = (&block.page, &block.kind);
         assert!(
-            ["sh", "sh run", "toml", "ini", "yaml", "python"].contains(&kind.as_str()),
+            ["sh", "sh run", "toml", "ini", "yaml", "json", "python"].contains(&kind.as_str()),
             "{page}: a block of the kind \"{kind}\""
         );
         for line in block.text.lines().filter(|line| kind.starts_with("sh") && !line.is_empty()) {
@@ -150,7 +150,7 @@ fn every_command_of_the_manual_exists() {
 fn what_the_manual_says_to_run_works() {
     let site = Appliance::running();
     let (_folder, path) = path_with_program();
-    let order = ["first-start", "mail", "air-gapped", "monitoring", "backup", "security"];
+    let order = ["first-start", "mail", "air-gapped", "monitoring", "backup", "security", "services"];
     let blocks = blocks();
     let runs = blocks.iter().filter(|block| block.kind == "sh run");
     assert!(runs.clone().all(|block| order.contains(&block.page.as_str())), "add the page to the order");

@@ -309,7 +309,7 @@ impl ListPage {
         draft: Option<Draft>,
         filter: &ListFilter,
     ) -> Result<Self, Problem> {
-        let is_creating = draft.is_some();
+        let choices = draft.as_ref().map(|draft| ScopeChoices::new(&app.config().scopes, &draft.scopes));
         let draft = draft.unwrap_or_default();
         let (workspace, account) = (who.identity.workspace, who.identity.account);
         let load = move |view: &View<'_>| {
@@ -335,18 +335,14 @@ impl ListPage {
             context: PageContext::new(app, request, "API keys"),
             fault: None,
             created: created.map(|key| NewKeyView::new(app, who, key, &keys)),
-            is_creating,
+            is_creating: choices.is_some(),
             expiries: expiries(&draft, &offer),
             periods: periods(&draft.period),
             first_day: offer.days.0.iso_day(),
             last_day: offer.days.1.iso_day(),
             max_life: offer.max_life.map(whole_days),
             presets: &PRESETS,
-            choices: if is_creating {
-                ScopeChoices::new(&app.config().scopes, &draft.scopes)
-            } else {
-                ScopeChoices::default()
-            },
+            choices: choices.unwrap_or_default(),
             draft,
             quarantined: keys.iter().filter_map(|key| quarantined(key, TimeFormat::new(now, zone))).collect(),
             advice: advice(&health, &keys),

@@ -117,6 +117,8 @@ create table resource_lease (
   ended_at integer check ((ended_at is null) = (state = 'open'))
 ) strict;
 create index resource_lease_open on resource_lease (workspace_id, expires_at) where state = 'open';
+-- An erasure deletes all leases of a workspace.
+create index resource_lease_of on resource_lease (workspace_id);
 create index resource_lease_due on resource_lease (expires_at) where state = 'open';
 create index resource_lease_ended on resource_lease (ended_at) where state <> 'open';
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::error::ResourceError;
-use super::super::model::{BATCH_MAX, NUMBER_MAX, NewResource};
+use super::super::model::{NUMBER_MAX, NewResource};
 use super::super::{flows, ops};
 use super::body::{Members, read_listed};
 use super::resource::ResourceRequest;
@@ -93,10 +92,7 @@ fn read_batch(body: &[u8]) -> Result<Batch, Problem> {
     let mut members = Members::parse(body, &["resources", "full_sync"])?;
     let rule = "a list of 0 to 1000 resources";
     let fault = || Problem::from(ResourceError::Bad { member: "resources", code: "bad_batch", rule });
-    let Some(Value::Array(resources)) = members.take("resources") else { return Err(fault()) };
-    if resources.len() > BATCH_MAX {
-        return Err(fault());
-    }
+    let resources = members.take_list("resources").ok_or_else(fault)?;
     let (mut generation, mut ends) = (None, false);
     if let Some(sync) = members.take("full_sync") {
         let rule = "an object with a generation, a whole number of 0 or more, and maybe ends, true or false";
@@ -105,11 +101,7 @@ fn read_batch(body: &[u8]) -> Result<Batch, Problem> {
         sync.only(&["generation", "ends"])?;
         let wrong = ResourceError::Bad { member: "full_sync", code: "bad_full_sync", rule };
         generation = Some(sync.whole("generation", 0..=NUMBER_MAX, wrong)?.ok_or_else(fault)?);
-        ends = match sync.take("ends") {
-            None => false,
-            Some(Value::Bool(ends)) => ends,
-            Some(_) => return Err(fault()),
-        };
+        ends = sync.take("ends").map(|ends| ends.as_bool().ok_or_else(fault)).transpose()?.unwrap_or(false);
     }
     Ok(Batch { resources: resources.into_iter().map(read_listed).collect(), generation, ends })
 }

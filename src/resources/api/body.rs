@@ -32,10 +32,7 @@ impl Members {
 
     /// Of a value. `None`: it is no object.
     pub(super) fn of(value: Value) -> Option<Self> {
-        match value {
-            Value::Object(members) => Some(Self(members)),
-            _ => None,
-        }
+        serde_json::from_value(value).ok().map(Self)
     }
 
     /// Fails if it has another member.
@@ -44,6 +41,11 @@ impl Members {
             Some(unknown) => Err(ResourceError::UnknownMember(unknown.chars().take(UNKNOWN_NAME_CHARS_MAX).collect())),
             None => Ok(()),
         }
+    }
+
+    /// Takes a list out. `None`: it is missing, or no list.
+    pub(super) fn take_list(&mut self, member: &str) -> Option<Vec<Value>> {
+        self.take(member).and_then(|value| serde_json::from_value(value).ok())
     }
 
     /// Takes a member out. `None`: it is missing, or null, which means the same.

@@ -6,11 +6,10 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data, Path};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::error::ResourceError;
-use super::super::model::{LEASE_DEFAULT, LEASE_MAX, LEASE_QUANTITY_MAX, Lease, NewLease};
+use super::super::model::{LEASE_DEFAULT, LEASE_MAX, Lease, NewLease};
 use super::super::ops;
 use super::batch::ListedResource;
 use super::body::{Members, read_listed};
@@ -184,12 +183,9 @@ pub async fn commit_lease(
     let write = ServiceWrite::new(&caller, &request, "POST /v1/leases/{id}/commit", &body)?;
     let id = id_of(&path)?;
     let mut members = Members::parse(&body, &["resources"])?;
-    let rule = "a list of at most 1000 resources";
+    let rule = "a list of resources";
     let fault = || ResourceError::Bad { member: "resources", code: "bad_batch", rule };
-    let Some(Value::Array(resources)) = members.take("resources") else { return Err(fault().into()) };
-    if i64::try_from(resources.len()).is_ok_and(|count| count > LEASE_QUANTITY_MAX) {
-        return Err(fault().into());
-    }
+    let resources = members.take_list("resources").ok_or_else(fault)?;
     let resources = resources.into_iter().map(read_listed).collect::<Result<Vec<_>, _>>()?;
     write
         .run(&app, move |tx, actor| {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::error::ResourceError;
-use super::super::model::{Change, ExternalId, Resource, State};
+use super::super::model::{ExternalId, Resource, State};
 use super::super::ops;
 use super::body::{Members, RESOURCE_MEMBERS, bad_id, read_resource};
 use super::{Refusals, ServiceWrite, received};
@@ -156,7 +156,7 @@ pub async fn put(
     write
         .run(&app, move |tx, actor| {
             let (resource, change) = ops::put(tx, actor, &new)?;
-            let status = if change == Change::Created { 201 } else { 200 };
+            let status = if change.is_created() { 201 } else { 200 };
             Ok((status, ResourceAnswer::of(tx, resource)?))
         })
         .await
@@ -375,7 +375,7 @@ pub async fn list(app: Data<Arc<App>>, caller: Caller, query: Query<ListQuery>) 
         let is_more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| is_more).map(|last| last.id.to_string());
-        let shown = found.into_iter().filter(|resource| resource.state != State::Purged);
+        let shown = found.into_iter().filter(|resource| !resource.is_gone());
         let resources = shown.map(|resource| ResourceAnswer::of(view, resource)).collect::<Result<_, _>>()?;
         Ok::<_, ResourceError>(ListAnswer { resources, next })
     };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::error::ResourceError;
-use super::super::model::{Resource, ResourceKind, State, TrashFilter, TrashItem, TrashSum};
+use super::super::model::{Resource, ResourceKind, TrashFilter, TrashItem, TrashSum};
 use super::super::{flows, ops};
 use crate::app::App;
 use crate::base::{Problem, ResourceId, Timestamp};
@@ -176,7 +176,7 @@ fn preview_type() -> utoipa::openapi::Object {
 impl Item {
     fn new(item: TrashItem, now: Timestamp) -> Option<Self> {
         let TrashItem { resource, parent, cascaded, size_bytes } = item;
-        let project = parent.filter(|parent| parent.kind == ResourceKind::Project.as_str());
+        let project = parent.filter(|parent| ResourceKind::parse(&parent.kind).is_some_and(ResourceKind::has_models));
         Some(Self {
             r#type: ResourceKind::parse(&resource.kind)?.as_str(),
             id: resource.id.to_string(),
@@ -336,7 +336,7 @@ pub async fn restore(app: Data<Arc<App>>, holder: KeyHolder, body: Result<Bytes,
     let (kind, id) = one_resource(&app, &holder, &request.id, &request.r#type).await?;
     let (actor, workspace) = (holder.actor(), holder.verified.workspace);
     let cascaded = app.write(move |tx| ops::restore(tx, &actor, workspace, id)).await.map_err(refusal)?;
-    let restored_models = (kind == ResourceKind::Project).then_some(cascaded);
+    let restored_models = kind.has_models().then_some(cascaded);
     json::ok(&RestoreResponse { success: true, restored_models })
 }
 
@@ -406,7 +406,7 @@ pub async fn delete_trash(app: Data<Arc<App>>, holder: KeyHolder, body: Result<B
     if !request.all {
         let (kind, id) = one_resource(&app, &holder, &request.id, &request.r#type).await?;
         let deleted = app.write(move |tx| ops::delete_for_good(tx, &actor, workspace, id)).await.map_err(refusal)?;
-        let cascaded_models = (kind == ResourceKind::Project).then_some(deleted.saturating_sub(1));
+        let cascaded_models = kind.has_models().then_some(deleted.saturating_sub(1));
         return json::ok(&DeleteResponse { success: true, deleted_count: deleted, cascaded_models });
     }
     if !request.id.is_empty() || !request.r#type.is_empty() {
@@ -432,7 +432,7 @@ async fn one_resource(
     }
     let (id, workspace) = (ResourceId::parse(id).ok_or_else(not_in_trash)?, holder.verified.workspace);
     let found = app.read_offloaded(move |view| ops::find_in_trash(view, workspace, id)).await?;
-    let found = found.filter(|found| found.kind == kind.as_str() && found.state == State::Trashed);
+    let found = found.filter(|found| found.kind == kind.as_str());
     found.map(|_| (kind, id)).ok_or_else(not_in_trash)
 }
 

@@ -26,6 +26,11 @@ impl ResourceKind {
         }
     }
 
+    /// Whether models belong to it.
+    pub const fn has_models(self) -> bool {
+        matches!(self, Self::Project)
+    }
+
     /// Parses the name of the API. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)

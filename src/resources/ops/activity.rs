@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::NewActivity;
+use super::super::model::{ActivityAction, NewActivity};
 use super::super::store;
 use super::limits::{reservable, workspace_of};
 use super::service_side::service_of;
@@ -30,7 +30,7 @@ pub fn report_activity(tx: &mut Tx<'_>, actor: &Actor, new: &NewActivity) -> Res
     };
     let name = new.name.as_ref().map(|name| name.as_str().to_owned());
     let name = name.or_else(|| resource.as_ref().map(|resource| resource.name.clone())).unwrap_or_default();
-    let event = Event::new(ResourceEvent::reported(new.action))
+    let event = Event::new(event_of(new.action))
         .workspace(workspace.id)
         .subject(workspace.owner)
         .data(json!({"type": new.kind}))
@@ -40,4 +40,25 @@ pub fn report_activity(tx: &mut Tx<'_>, actor: &Actor, new: &NewActivity) -> Res
         None => event,
     };
     Ok(audit::record(tx, actor, event)?)
+}
+
+/// The event of an action that a service reports.
+const fn event_of(action: ActivityAction) -> ResourceEvent {
+    match action {
+        ActivityAction::Created => ResourceEvent::ReportedCreated,
+        ActivityAction::Updated => ResourceEvent::ReportedUpdated,
+        ActivityAction::Deleted => ResourceEvent::ReportedDeleted,
+        ActivityAction::Trashed => ResourceEvent::ReportedTrashed,
+        ActivityAction::Restored => ResourceEvent::ReportedRestored,
+        ActivityAction::Started => ResourceEvent::ReportedStarted,
+        ActivityAction::Completed => ResourceEvent::ReportedCompleted,
+        ActivityAction::Failed => ResourceEvent::ReportedFailed,
+        ActivityAction::Cancelled => ResourceEvent::ReportedCancelled,
+        ActivityAction::Uploaded => ResourceEvent::ReportedUploaded,
+        ActivityAction::Shared => ResourceEvent::ReportedShared,
+        ActivityAction::Unshared => ResourceEvent::ReportedUnshared,
+        ActivityAction::Exported => ResourceEvent::ReportedExported,
+        ActivityAction::Cloned => ResourceEvent::ReportedCloned,
+        ActivityAction::Analyzed => ResourceEvent::ReportedAnalyzed,
+    }
 }

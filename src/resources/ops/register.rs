@@ -11,6 +11,7 @@ use super::super::model::{
 use super::super::store::{self, Placement, ServiceFilter};
 use super::limits::{require_place, require_size, workspace_of};
 use super::service_side::{may_touch, resource_type, service_of};
+use super::stored::stored;
 use super::{purge, sync};
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, ResourceId, ServiceId, WorkspaceId};
@@ -34,7 +35,8 @@ pub fn put(tx: &mut Tx<'_>, actor: &Actor, new: &NewResource) -> Result<(Resourc
 /// affect the others. `generation`: they are part of this full sync.
 ///
 /// # Errors
-/// [`ResourceError::NotAService`], [`ResourceError::StaleGeneration`], [`ResourceError::Db`]; nothing was registered then.
+/// [`ResourceError::NotAService`], [`ResourceError::StaleGeneration`], [`ResourceError::Db`]; [`ResourceError::Bad`] for more
+/// than 1,000. Nothing was registered then.
 pub fn put_batch(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -42,7 +44,10 @@ pub fn put_batch(
     generation: Option<i64>,
 ) -> Result<BatchResult<ResourceError>, ResourceError> {
     let service = service_of(actor)?;
-    debug_assert!(resources.len() <= BATCH_MAX);
+    if resources.len() > BATCH_MAX {
+        let rule = "a list of 0 to 1000 resources";
+        return Err(ResourceError::Bad { member: "resources", code: "bad_batch", rule });
+    }
     sync::require_open(tx, service, generation)?;
     let mut result = BatchResult { created: 0, updated: 0, unchanged: 0, rejected: Vec::new() };
     for (index, new) in resources.into_iter().enumerate() {
@@ -187,11 +192,6 @@ fn new_parent(
         above = stored(view, next)?.parent;
     }
     Ok(id)
-}
-
-/// A resource that exists: its id was read before, or it was just stored.
-pub(super) fn stored(view: &View<'_>, id: ResourceId) -> Result<Resource, ResourceError> {
-    store::find(view, id)?.ok_or(ResourceError::NotFound)
 }
 
 /// An event about a resource, in its workspace, with its name.

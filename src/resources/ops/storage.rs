@@ -70,14 +70,6 @@ pub fn is_counted_right(view: &View<'_>, actor: &Actor, workspace: WorkspaceId) 
     Ok(store::stored_counts(view, workspace)? == store::counted(view, workspace)?)
 }
 
-/// Up to `limit` workspaces that have or had resources, whose ids come after this one.
-///
-/// # Errors
-/// [`Error`].
-pub fn list_counted(view: &View<'_>, after: &str, limit: u32) -> Result<Vec<WorkspaceId>, Error> {
-    store::list_workspaces(view, after, limit)
-}
-
 /// Counts the rows of a workspace again. Answers whether the stored counts were wrong; then they are right now.
 ///
 /// # Errors

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{Resource, State, TRASH_KEPT, TrashFilter, TrashPage, TrashSum};
+use super::super::model::{Resource, State, TRASH_KEPT, TrashFilter, TrashPage};
 use super::super::store;
 use super::permission::{Wish, require, resource_to_change};
 use super::purge;
-use super::register::{event_about, stored};
+use super::register::event_about;
 use super::service_side::{self, Order, resource_type};
+use super::stored::stored;
 use crate::audit::{self, Event};
 use crate::base::{Actor, ResourceId, WorkspaceId};
 use crate::db::{Error, Tx, View};
@@ -143,14 +144,6 @@ pub fn list_trash(view: &View<'_>, workspace: WorkspaceId, filter: &TrashFilter)
     Ok(TrashPage { items, total })
 }
 
-/// What is in the trash of a workspace, by what it is counted under: a limit, or `type:` and the name of the type.
-///
-/// # Errors
-/// [`Error`].
-pub fn trash_sums(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<TrashSum>, Error> {
-    store::list_trash_sums(view, workspace)
-}
-
 /// A resource in the trash of this workspace. `None`: there is none with this id.
 ///
 /// # Errors
@@ -158,12 +151,4 @@ pub fn trash_sums(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<TrashSu
 pub fn find_in_trash(view: &View<'_>, workspace: WorkspaceId, id: ResourceId) -> Result<Option<Resource>, Error> {
     let is_there = |found: &Resource| found.workspace == workspace && found.state == State::Trashed;
     Ok(store::find(view, id)?.filter(is_there))
-}
-
-/// Up to `limit` resources that went to the trash together with this one.
-///
-/// # Errors
-/// [`Error`].
-pub fn list_cascaded(view: &View<'_>, id: ResourceId, limit: u32) -> Result<Vec<Resource>, Error> {
-    store::list_cascaded(view, id, limit)
 }

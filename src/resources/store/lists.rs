@@ -99,7 +99,7 @@ const LIST_LARGEST: &str = sql!(
     limit :limit"
 );
 const LIST_CASCADED: &str =
-    sql!("select ", ROW, " from resource r where r.cascade_root = :id order by r.id limit :limit");
+    sql!("select ", ROW, " from resource r where r.cascade_root = :id order by r.size_bytes desc limit :limit");
 const LIST_TRASH_IDS: &str = "
     select id from resource
     where workspace_id = :workspace_id and state = 'trashed' and cascade_root is null

@@ -72,19 +72,3 @@ fn take_enrolment(tx: &mut Tx<'_>, code: &str) -> Result<Option<ServiceId>, Erro
     }
     Ok(None)
 }
-
-/// Deletes codes that have expired. Returns how many.
-///
-/// # Errors
-/// [`Error`].
-pub fn purge_enrol_codes(tx: &mut Tx<'_>) -> Result<usize, Error> {
-    store::delete_expired_enrolments(tx)
-}
-
-/// Ends all codes, in a restored backup: it does not know which ones were used.
-///
-/// # Errors
-/// [`Error`].
-pub fn end_enrol_codes(tx: &mut Tx<'_>) -> Result<usize, Error> {
-    store::delete_all_enrolments(tx)
-}

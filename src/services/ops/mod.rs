@@ -11,7 +11,7 @@ pub(super) use access::end_without_event;
 pub use access::{change, disconnect};
 pub(super) use credentials::end;
 pub use credentials::{create, revoke, rotate};
-pub use enrolment::{create_enrol_code, end_enrol_codes, enrol, purge_enrol_codes};
+pub use enrolment::{create_enrol_code, enrol};
 pub(super) use gateways::{NotGranted, find_person, is_own_hop, may_ask};
 pub use manifest::{manifest, put_manifest};
 pub use queries::{find, find_by_credential, may_touch, resource_type, resource_types};

@@ -198,6 +198,6 @@ fn lists_have_a_header_at_a_terminal_and_tabs_elsewhere() {
     let shown = String::from_utf8(output.unwrap().stdout).unwrap();
     let lines: Vec<&str> = shown.lines().map(str::trim_end).collect();
     let header: Vec<&str> = lines[0].split_whitespace().collect();
-    assert_eq!(header, ["ID", "NAME", "CREDENTIALS", "SINCE"], "{shown}");
+    assert_eq!(header, ["ID", "NAME", "CREDENTIALS", "SINCE", "STATE", "LAST", "SEEN"], "{shown}");
     assert!(lines[1].contains("  training  ") && !shown.contains('\t'), "{shown}");
 }

@@ -181,6 +181,6 @@ fn the_client_sees_restores_and_deletes_what_services_keep() {
         serde_json::from_str(&cloud(&["lifecycle", "restore", &format!("id={project}"), "type=project"]).ok()).unwrap();
     assert_eq!(restored, json!({"success": true, "restoredModels": 0}));
     let body = format!("body={}", json!({"id": model, "type": "model"}));
-    let deleted: Value = serde_json::from_str(&cloud(&["lifecycle", "delete_trash", &body]).ok()).unwrap();
+    let deleted: Value = serde_json::from_str(&cloud(&["lifecycle", "delete-trash", &body]).ok()).unwrap();
     assert_eq!(deleted["deletedCount"], 1);
 }

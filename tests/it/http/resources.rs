@@ -72,7 +72,6 @@ fn every_wrong_resource_is_answered_with_its_code() {
         ("m-2", json!({"workspace": "ws_00000000000000000000000000"}), 404, "workspace_not_found"),
         ("m-2", json!({"workspace": "nonsense"}), 404, "workspace_not_found"),
         ("m-2", json!({"size": 5001}), 413, "upload_too_large"),
-        ("batch", json!({}), 400, "bad_id"),
         ("a%2Fb", json!({}), 400, "bad_id"),
         ("m-1", json!({"version": 4}), 409, "stale_version"),
         ("m-1", json!({"version": 5, "size": 7}), 409, "stale_version"),
