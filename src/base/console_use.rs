@@ -23,7 +23,8 @@ impl ConsoleUse {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A time ahead of now is from before the clock was set back, so its age is unknown.
         uses.retain(|_, used| *used <= now && now.since(*used) <= CONSOLE_IDLE);
-        let may_enter = now.since(proved_at) <= CONSOLE_IDLE || uses.contains_key(&session);
+        let is_proved = proved_at <= now && now.since(proved_at) <= CONSOLE_IDLE;
+        let may_enter = is_proved || uses.contains_key(&session);
         if may_enter {
             uses.insert(session, now);
         }

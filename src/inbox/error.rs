@@ -14,6 +14,12 @@ pub enum InboxError {
     /// It was acknowledged with another outcome.
     #[error("the command ended as {}", .0.as_str())]
     AlreadyEnded(CommandOutcome),
+    /// A deletion that failed is repeated by itself.
+    #[error("the command repeats by itself")]
+    Repeats,
+    /// A resource waits for it.
+    #[error("a resource waits for the command")]
+    Awaited,
     /// The text of an acknowledgement is too long, or has characters that cannot be seen.
     #[error("the detail is too long or not visible")]
     Detail,
@@ -47,6 +53,18 @@ impl From<InboxError> for Problem {
                 404,
                 "command_not_found",
                 "There is no command with this id in the inbox. Read the inbox again.",
+            ),
+            InboxError::Repeats => Problem::new(
+                409,
+                "command_repeats",
+                "The resource that could not be deleted is in the trash again. A day later its service gets a new command, unless the \
+                 resource was restored.",
+            ),
+            InboxError::Awaited => Problem::new(
+                409,
+                "command_awaited",
+                "A resource counts until its service has answered this command, so it cannot be cancelled. If the service will never \
+                 answer, disconnect it.",
             ),
             InboxError::AlreadyEnded(CommandOutcome::Cancelled) => Problem::new(
                 409,

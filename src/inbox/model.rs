@@ -116,10 +116,15 @@ impl Command {
         self.end.is_none() && self.deadline.is_some_and(|deadline| deadline < now)
     }
 
-    /// Whether it can be sent again: an open one, or one that the service could not do.
+    /// Whether the service could not do it.
+    pub fn is_failed(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.outcome == CommandOutcome::Acknowledged(AckOutcome::Failed))
+    }
+
+    /// Whether it can be sent again: an open one, or one that the service could not do. Not a deletion that failed: its resource
+    /// is in the trash again, and may be restored; another command follows.
     pub fn can_retry(&self) -> bool {
-        let outcome = self.end.as_ref().map(|end| end.outcome);
-        matches!(outcome, None | Some(CommandOutcome::Acknowledged(AckOutcome::Failed)))
+        self.end.is_none() || (self.is_failed() && self.kind != CommandKind::ResourcePurge)
     }
 
     /// Whether it was acknowledged after its deadline.
@@ -292,7 +297,10 @@ impl Overdue {
         if sentences.is_empty() {
             return None;
         }
-        sentences.push("To see them, run this on the server: domicile inbox list".to_owned());
+        sentences.push(
+            "To see them, open Services in the operator console, or run this on the server: domicile inbox list"
+                .to_owned(),
+        );
         Some(sentences)
     }
 }

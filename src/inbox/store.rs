@@ -64,7 +64,8 @@ const OVERDUE: &str = "
 // One look for each endpoint, however many commands are due.
 const LIST_DUE_SERVICES: &str = "
     select e.service_id from webhook_endpoint e
-    where exists (select 1 from service_command c where c.service_id = e.service_id and c.next_at <= :now)";
+    where e.url is not null and e.gone_at is null
+      and exists (select 1 from service_command c where c.service_id = e.service_id and c.next_at <= :now)";
 const FIND_DUE: &str = sql!(
     "select ",
     COMMAND,
@@ -72,7 +73,7 @@ const FIND_DUE: &str = sql!(
     from service_command where service_id = :service and next_at <= :now order by next_at, seq limit 1"
 );
 const UPDATE_OPEN_DUE: &str = "
-    update service_command set next_at = :now
+    update service_command set next_at = :now, attempts = 0
     where service_id = :service and ended_at is null and delivered_at is null";
 const UPDATE_WAITING_DUE: &str = "
     update service_command set next_at = :now where service_id = :service and next_at > :now";

@@ -57,6 +57,9 @@ pub enum ResourceError {
     /// The parent is in the trash, so nothing can be put below it.
     #[error("the parent is in the trash")]
     ParentInTrash,
+    /// It is in the trash, so its parent stays.
+    #[error("the resource is in the trash")]
+    MovedInTrash,
     /// A resource cannot be restored before its parent.
     #[error("the {parent} of the {kind} is in the trash")]
     ParentTrashed {
@@ -177,6 +180,10 @@ impl From<ResourceError> for Problem {
                 let sentence = format!("A resource cannot be below itself, or below more than {DEPTH_MAX} others.");
                 Self::field("parent", "parent_loop", sentence)
             }
+            ResourceError::MovedInTrash => {
+                let sentence = "The resource is in the trash, so its parent cannot change. Restore it first.";
+                Self { field: Some("parent"), ..new(409, "in_trash", sentence) }
+            }
             ResourceError::ParentInTrash => {
                 let sentence = "The parent is in the trash. Restore it first, or choose another.";
                 Self { field: Some("parent"), ..new(409, "parent_in_trash", sentence) }
@@ -233,11 +240,11 @@ fn limit_sentence(limit: LimitKey, max: i64, current: i64) -> String {
     match limit.counted() {
         Some(things) => format!(
             "The plan of this workspace allows {max} {things}, and {current} are used or reserved. Delete some for good, or \
-             change the plan."
+             ask the operator to raise the limit."
         ),
         None => format!(
-            "The plan of this workspace allows {}, and {} are used or reserved. Delete something for good, or change the \
-             plan.",
+            "The plan of this workspace allows {}, and {} are used or reserved. Delete something for good, or ask the \
+             operator to raise the limit.",
             size(max),
             size(current)
         ),

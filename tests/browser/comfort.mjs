@@ -79,7 +79,7 @@ assert.equal((await fetch(url, { headers: { Authorization: header } })).status, 
 await page.reload();
 assert.equal((await page.locator("output#new-key").innerText()).trim(), key);
 await press(page, "Dark");
-assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+await page.locator("html[data-theme=dark]").waitFor();
 assert.equal((await page.locator("output#new-key").innerText()).trim(), key);
 await at("/settings/keys");
 assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");

@@ -37,7 +37,11 @@ const puppeteer = async (options) => {
       page = await context.newPage();
       await context.setCookie(...cookies);
     },
-    shot: (file) => page.screenshot({ path: file, fullPage: true }),
+    // Firefox refuses pictures of more than 65,535 pixels: the description of the API is longer.
+    shot: async (file) => {
+      const height = await page.evaluate("document.documentElement.scrollHeight");
+      await page.screenshot({ path: file, fullPage: height < 60_000 });
+    },
     close: () => browser.close(),
   };
 };

@@ -28,6 +28,12 @@ await call("PUT", "/v1/services/self", JSON.stringify({
 
 const handlers = {
     "test.ping": () => ["done", "pong"],
+    "resource.trash": () => ["done", ""],
+    "resource.restore": () => ["done", ""],
+    "resource.purge": ({ data }) => {
+        runs.splice(0, runs.length, ...runs.filter((run) => run.id !== data.resource));
+        return ["done", ""];
+    },
     "dsr.export": ({ subject }) => ["done", `${runs.filter((run) => run.owner === subject).length} runs`],
     "dsr.erase": ({ subject }) => {
         const own = runs.filter((run) => run.owner === subject);
@@ -68,7 +74,10 @@ createServer(async (request, response) => {
     const form = new URLSearchParams({ token: (request.headers.authorization ?? "").slice(7), scope: "datasets:write" });
     const person = await call("POST", "/v1/introspect", form.toString(), "application/x-www-form-urlencoded");
     if (!person.active || !person.granted) return end(401);
-    runs.push({ owner: person.sub });
+    const id = `run-${crypto.randomUUID()}`;
+    const run = { workspace: person.workspace, type: "deployment", name: id, size: 0, version: 1 };
+    await call("PUT", `/v1/resources/${id}`, JSON.stringify(run));
+    runs.push({ id, owner: person.sub });
     const event = { source: "runs", id: crypto.randomUUID(), workspace: person.workspace, sku: "gpu.h100", quantity: "1",
         time: new Date().toISOString() };
     const { rejected } = await call("POST", "/v1/usage/events", JSON.stringify([event]));

@@ -39,7 +39,7 @@ def connect():
 
 def introduce():
     call("PUT", "/v1/services/self", json.dumps({
-        "version": 1, "webhook_url": WEBHOOK_URL, "can_export": True, "can_erase": True,
+        "version": int(os.environ.get("MANIFEST_VERSION", "1")), "webhook_url": WEBHOOK_URL, "can_export": True, "can_erase": True,
         "skus": [{"sku": "gpu.h100", "label": "NVIDIA H100", "unit": "second"}]}))
 
 
@@ -50,8 +50,13 @@ def person_with(key):
     return found if found["active"] and found["granted"] else None
 
 
-def report(workspace, quantity):
-    event = {"source": "datasets", "id": str(uuid.uuid4()), "workspace": workspace, "sku": "gpu.h100",
+def register(name, workspace, size):
+    call("PUT", f"/v1/resources/{name}", json.dumps(
+        {"workspace": workspace, "type": "dataset", "name": name, "size": size, "version": 1}))
+
+
+def report(event_id, workspace, quantity):
+    event = {"source": "datasets", "id": event_id, "workspace": workspace, "sku": "gpu.h100",
              "quantity": quantity, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     for rejected in call("POST", "/v1/usage/events", json.dumps([event]))["rejected"]:
         print("not counted:", rejected["error"], flush=True)
@@ -81,6 +86,7 @@ def purge(command):
 
 
 HANDLERS = {"dsr.export": export, "dsr.erase": erase, "resource.purge": purge,
+            "resource.trash": lambda command: ("done", ""), "resource.restore": lambda command: ("done", ""),
             "test.ping": lambda command: ("done", "pong")}
 
 
@@ -92,13 +98,17 @@ def work(command):
     print(command["type"], outcome, flush=True)
 
 
+def catch_up(wait=0):
+    for command in call("GET", f"/v1/inbox?wait={wait}")["commands"]:
+        work(command)
+
+
 def read_inbox():
     while True:
         try:
-            for command in call("GET", "/v1/inbox?wait=30")["commands"]:
-                work(command)
-        except OSError as error:
-            print("Domicile cannot be reached:", error, flush=True)
+            catch_up(wait=30)
+        except Exception as error:
+            print("Not done, tried again:", error, flush=True)
             time.sleep(5)
 
 
@@ -124,8 +134,13 @@ class Service(BaseHTTPRequestHandler):
         person = person_with(self.headers.get("Authorization", "").removeprefix("Bearer "))
         if person is None:
             return self.answer(401)
-        datasets[f"ds-{uuid.uuid4()}"] = (person["sub"], person["workspace"])
-        report(person["workspace"], "2")
+        name, event_id = f"ds-{uuid.uuid4()}", str(uuid.uuid4())
+        try:
+            register(name, person["workspace"], 2_000_000)
+            datasets[name] = (person["sub"], person["workspace"])
+            report(event_id, person["workspace"], "2")
+        except OSError:
+            return self.answer(503)
         self.answer(201)
 
     def answer(self, status):
@@ -139,4 +154,6 @@ if __name__ == "__main__":
     introduce()
     if WEBHOOK_URL is None:
         Thread(target=read_inbox, daemon=True).start()
+    else:
+        catch_up()
     ThreadingHTTPServer(("127.0.0.1", PORT), Service).serve_forever()

@@ -120,10 +120,14 @@ pub fn list_commands(
 /// at once if the service receives any, and is in the inbox.
 ///
 /// # Errors
-/// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled.
+/// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled; [`InboxError::Repeats`] for a deletion that
+/// failed.
 // No permission: only the command line and the console of operators call it.
 pub fn retry_now(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), InboxError> {
     let command = find_unfinished(tx, id)?;
+    if !command.can_retry() {
+        return Err(InboxError::Repeats);
+    }
     let now = tx.now();
     let next_at = takes_webhooks(tx, command.service)?.then_some(now);
     store::reopen(tx, id, next_at)?;
@@ -134,10 +138,14 @@ pub fn retry_now(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), In
 /// Cancels a command that the service need not do any more: an open one, or one that it could not do.
 ///
 /// # Errors
-/// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled.
+/// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled; [`InboxError::Awaited`] for a deletion, whose
+/// resource would be neither there nor gone.
 // No permission: only the command line and the console of operators call it.
 pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), InboxError> {
     let command = find_unfinished(tx, id)?;
+    if command.kind == CommandKind::ResourcePurge && command.end.is_none() {
+        return Err(InboxError::Awaited);
+    }
     store::update_cancelled(tx, id)?;
     audit::record(tx, actor, event_about(InboxEvent::CommandCancelled, &command))?;
     Ok(())
@@ -147,7 +155,7 @@ pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), Inbox
 fn find_unfinished(view: &View<'_>, id: CommandId) -> Result<Command, InboxError> {
     let command = store::find(view, id)?.ok_or(InboxError::NotFound)?;
     match &command.end {
-        Some(end) if !command.can_retry() => Err(InboxError::AlreadyEnded(end.outcome)),
+        Some(end) if !command.is_failed() => Err(InboxError::AlreadyEnded(end.outcome)),
         _ => Ok(command),
     }
 }

@@ -53,7 +53,8 @@ pub(in crate::inbox) fn record_delivery(
     let Some(command) = store::find(tx, command.id)? else { return Ok(()) };
     let service = command.service;
     store::insert_delivery(tx, command.id, delivery)?;
-    // The address may have changed meanwhile; then the answer says nothing about the new one.
+    // The address may have changed or gone meanwhile. Then the answer says nothing about the new one, and when the command is sent
+    // next was decided with the change.
     let is_current = store::find_endpoint(tx, service)?.is_some_and(|endpoint| endpoint.url.as_deref() == Some(url));
     if delivery.failure.is_none() {
         store::update_delivered(tx, command.id)?;
@@ -62,7 +63,7 @@ pub(in crate::inbox) fn record_delivery(
         }
         return Ok(());
     }
-    let next_at = next_attempt(tx.now(), command.attempts + 1);
+    let next_at = if is_current { next_attempt(tx.now(), command.attempts + 1) } else { command.next_at };
     store::update_attempted(tx, command.id, next_at)?;
     if !is_current {
         return Ok(());

@@ -57,7 +57,7 @@ pub(super) struct ResourceRequest {
 pub(super) struct ResourceAnswer {
     /// The id that people's lists and commands use.
     #[schema(example = "res_01k0r3v9qz8h2f7n5m4c6x1b0a")]
-    resource: String,
+    resource_id: String,
     /// The id that the service gave it.
     #[schema(example = "model-1")]
     id: String,
@@ -101,7 +101,7 @@ impl ResourceAnswer {
     pub(super) fn of(view: &View<'_>, resource: Resource) -> Result<Self, ResourceError> {
         Ok(Self {
             parent: ops::parent_of(view, &resource)?,
-            resource: resource.id.to_string(),
+            resource_id: resource.id.to_string(),
             id: resource.external_id,
             workspace: resource.workspace.to_string(),
             r#type: resource.kind,
@@ -375,8 +375,12 @@ pub async fn list(app: Data<Arc<App>>, caller: Caller, query: Query<ListQuery>) 
         let is_more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| is_more).map(|last| last.id.to_string());
-        let shown = found.into_iter().filter(|resource| !resource.is_gone());
-        let resources = shown.map(|resource| ResourceAnswer::of(view, resource)).collect::<Result<_, _>>()?;
+        let mut resources = Vec::with_capacity(found.len());
+        for resource in found.into_iter().filter(|resource| !resource.is_gone()) {
+            if ops::is_granted(view, &actor, &resource)? {
+                resources.push(ResourceAnswer::of(view, resource)?);
+            }
+        }
         Ok::<_, ResourceError>(ListAnswer { resources, next })
     };
     json::ok(&app.read_offloaded(read).await?)

@@ -71,11 +71,12 @@ fn open_lease(tx: &mut Tx<'_>, actor: &Actor, id: LeaseId) -> Result<Lease, Reso
 ///
 /// # Errors
 /// [`ResourceError::NoLease`], [`ResourceError::LeaseEnded`], [`ResourceError::Bad`], [`ResourceError::NotAService`],
-/// [`ResourceError::Db`].
+/// [`ResourceError::NoWorkspace`] if the service may not touch its workspace any more; [`ResourceError::Db`].
 // No event: as for `grant_lease`.
 pub fn renew(tx: &mut Tx<'_>, actor: &Actor, id: LeaseId, lasts: Duration) -> Result<Lease, ResourceError> {
     require_duration(lasts)?;
     let lease = open_lease(tx, actor, id)?;
+    workspace_of(tx, lease.service, lease.workspace)?;
     let expires_at = tx.now().plus(lasts);
     store::update_expires(tx, id, expires_at)?;
     Ok(Lease { expires_at, ..lease })

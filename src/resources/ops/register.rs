@@ -152,6 +152,10 @@ fn change(
         }
         return Ok((stored(tx, known.id)?, Change::Unchanged));
     }
+    // What moved to the trash together with something is restored and deleted together with it.
+    if known.state == State::Trashed && !has_same_parent {
+        return Err(ResourceError::MovedInTrash);
+    }
     let parent = match &new.parent {
         Some(_) if has_same_parent => known.parent,
         Some(parent) => Some(new_parent(tx, known.service, new, kind, parent, Some(known.id))?),
@@ -244,6 +248,14 @@ pub fn list_of_service(
         workspace_of(view, service, workspace)?;
     }
     Ok(store::list_of_service(view, service, &ServiceFilter { workspace, kind, after, limit })?)
+}
+
+/// Whether the service that acts may still touch the workspace of a resource of its own.
+///
+/// # Errors
+/// [`ResourceError::NotAService`], [`ResourceError::Db`].
+pub fn is_granted(view: &View<'_>, actor: &Actor, resource: &Resource) -> Result<bool, ResourceError> {
+    Ok(may_touch(view, service_of(actor)?, resource.workspace)?)
 }
 
 /// The service says that it deleted a resource for good. Its bytes and its place are free. What is below it is deleted too,

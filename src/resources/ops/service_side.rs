@@ -70,7 +70,7 @@ pub(super) fn send(tx: &mut Tx<'_>, order: Order, resource: &Resource) -> Result
 }
 
 /// The member of a command with our id of the resource. The member `resource` is the id that the service gave it.
-const ID: &str = "id";
+const ID: &str = "resource_id";
 
 /// The resource of a command of [`send`].
 pub(super) fn resource_of(command: &Command) -> Option<ResourceId> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::resource_type::{Category, LimitKey, ResourceType, is_identifier};
+use super::resource_type::{Category, LimitKey, RESERVED_TYPES, ResourceType, is_identifier};
 use crate::base::is_visible;
 
 /// Types of resources in a manifest at most.
@@ -156,7 +156,7 @@ fn check_types(drafts: Vec<ResourceTypeDraft>) -> Result<Vec<ResourceType>, Mani
         if !is_identifier(&draft.name) {
             return Err(fault(index, "name", FaultKind::Identifier));
         }
-        if ResourceType::is_built_in(&draft.name) {
+        if ResourceType::is_built_in(&draft.name) || RESERVED_TYPES.contains(&draft.name.as_str()) {
             return Err(fault(index, "name", FaultKind::BuiltIn));
         }
         if !names.insert(draft.name.clone()) {

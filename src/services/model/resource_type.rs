@@ -1,5 +1,8 @@
 //! The types of resources that a service can register.
 
+/// What a lease can reserve besides resources, so no type of resources has these names.
+pub(in crate::services) const RESERVED_TYPES: [&str; 3] = ["training", "image", "video"];
+
 /// Where the bytes of a resource count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]

@@ -174,6 +174,8 @@ fn try_program(program: &str, script: &str, has_webhooks: bool, things: &str) {
         [201, 201, 401, 401]
     );
     assert_eq!(site.database().query_row("select count(*) from usage_event", [], |row| row.get::<_, i64>(0)), Ok(2));
+    let registered = "select count(*) from resource where state = 'active'";
+    assert_eq!(site.database().query_row(registered, [], |row| row.get::<_, i64>(0)), Ok(2));
     let about = |kind, number| command_about(&site, kind, number, deliveries);
     assert_eq!(about("dsr.export", 1), json!(["done", format!("2 {things}")]));
     assert_eq!(about("dsr.erase", 2), json!(["done", format!("2 {things}")]));

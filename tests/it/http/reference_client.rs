@@ -147,7 +147,7 @@ fn the_client_sees_restores_and_deletes_what_services_keep() {
         });
         let answer = site.call("PUT", &format!("/v1/resources/{id}")).bearer(&farm).json(&body).send();
         assert_eq!(answer.status, 201, "{}", answer.text());
-        answer.json()["resource"].as_str().unwrap().to_owned()
+        answer.json()["resource_id"].as_str().unwrap().to_owned()
     };
     let (project, model) = (put("p-1", "project", None), put("m-1", "model", Some("p-1")));
     put("d-1", "dataset", None);

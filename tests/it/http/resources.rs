@@ -177,7 +177,7 @@ fn what_is_deleted_for_good_counts_until_the_service_confirms() {
         (storage["usage"]["storage"]["current"].clone(), storage["usage"]["models"]["current"].clone())
     };
     assert_eq!(farm.send("POST", "/v1/resources/m-1/trash", &Value::Null).status, 200);
-    let target = json!({"id": created["resource"], "type": "model"});
+    let target = json!({"id": created["resource_id"], "type": "model"});
     let deleted = farm.site.call("DELETE", "/api/trash").bearer(&key).json(&target).send();
     assert_eq!(deleted.json(), json!({"success": true, "deletedCount": 1}));
     assert_eq!(used(), (json!(100), json!(1)));

@@ -44,7 +44,7 @@ impl GrantFields {
         let chosen = form.all("scope");
         Self {
             scopes: choices(|scope| chosen.iter().any(|name| name == scope.as_str())),
-            only_listed: form.text("workspaces") == "listed",
+            only_listed: form.text("workspaces") != "all",
             listed: form.text("workspace").to_owned(),
         }
     }

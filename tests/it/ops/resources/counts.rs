@@ -21,10 +21,14 @@ fn step(farm: &mut Farm, rng: &mut Rng, known: &mut Vec<ResourceId>, leases: &mu
     let mut pick = |from: usize| rng.below(u32::try_from(from).unwrap()) as usize;
     let size_bytes = i64::try_from(pick(3000)).unwrap();
     let parent = (pick(2) == 0).then(|| id(&format!("r-{}", pick(number + 1))));
-    let (choice, target, place) = (pick(16), pick(known.len().max(1)), pick(leases.len().max(1)));
+    // Not among those that are gone, which are most of them.
+    let alive: Vec<ResourceId> = farm.site.read(|tx| {
+        tx.list("select id from resource where state <> 'purged' order by id", [], |row| row.get(0)).unwrap()
+    });
+    let (choice, target, place) = (pick(16), pick(alive.len().max(1)), pick(leases.len().max(1)));
     let fresh = NewResource { size_bytes, parent, ..farm.new_of(kinds[pick(kinds.len())], &format!("r-{number}")) };
     let (quantity, hours_passed) = (1 + pick(3) as i64, pick(30) as u64);
-    let target = known.get(target).copied();
+    let target = alive.get(target).copied();
     let outcome = match (choice, target) {
         (0..=3, _) => farm.put(&fresh).map(|(resource, _)| known.push(resource.id)),
         (4, Some(target)) => {
