@@ -49,6 +49,7 @@ mod tests {
         assert!(uses.enter(session, start, at(45)));
         let other = SessionId::new(start, &mut Rng::system());
         assert!(!uses.enter(other, start, at(45)), "a session without a proof and a use");
+        assert!(!uses.enter(other, at(50), at(45)), "the proof is from before the clock was set back");
         assert!(!uses.enter(session, start, at(60).plus(seconds(1))), "a pause closes it");
         assert!(!uses.enter(session, start, at(60).plus(seconds(2))), "a refused use does not open it");
         assert!(uses.enter(session, at(61), at(61)), "a new proof opens it again");

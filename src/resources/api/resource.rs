@@ -371,16 +371,10 @@ pub async fn list(app: Data<Arc<App>>, caller: Caller, query: Query<ListQuery>) 
     };
     let actor = caller.actor();
     let read = move |view: &View<'_>| {
-        let mut found = ops::list_of_service(view, &actor, workspace, kind.as_deref(), after, limit + 1)?;
-        let is_more = found.len() > limit as usize;
-        found.truncate(limit as usize);
-        let next = found.last().filter(|_| is_more).map(|last| last.id.to_string());
-        let mut resources = Vec::with_capacity(found.len());
-        for resource in found.into_iter().filter(|resource| !resource.is_gone()) {
-            if ops::is_granted(view, &actor, &resource)? {
-                resources.push(ResourceAnswer::of(view, resource)?);
-            }
-        }
+        let (found, next) = ops::list_of_service(view, &actor, workspace, kind.as_deref(), after, limit)?;
+        let resources =
+            found.into_iter().map(|resource| ResourceAnswer::of(view, resource)).collect::<Result<_, _>>()?;
+        let next = next.map(|id| id.to_string());
         Ok::<_, ResourceError>(ListAnswer { resources, next })
     };
     json::ok(&app.read_offloaded(read).await?)

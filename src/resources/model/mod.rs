@@ -144,11 +144,6 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Whether its service has deleted it for good.
-    pub fn is_gone(&self) -> bool {
-        self.state == State::Purged
-    }
-
     /// Whole days until it is deleted for good, rounded up. 0: it is not in the trash, or due.
     pub fn days_left(&self, now: Timestamp) -> u64 {
         let left = self.purge_after.map_or(Duration::ZERO, |end| end.since(now));

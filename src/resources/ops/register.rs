@@ -1,5 +1,8 @@
 //! Services register their resources, one at a time or many.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde_json::json;
 
 use super::super::error::ResourceError;
@@ -230,8 +233,9 @@ pub fn parent_of(view: &View<'_>, resource: &Resource) -> Result<Option<String>,
     Ok(resource.parent.map(|id| stored(view, id)).transpose()?.map(|parent| parent.external_id))
 }
 
-/// Up to `limit` resources of the service that acts, the oldest first, without those that were deleted for good: of one
-/// workspace, and of one type of it. `after`: the id of the last one that is known.
+/// Up to `limit` resources of the service that acts, the oldest first: of one workspace, and of one type of it. Without those
+/// that were deleted for good, and those of workspaces that the service may not touch any more. `after`: where the page before
+/// ended. Also returns where the next page begins; `None`: this is the last one.
 ///
 /// # Errors
 /// [`ResourceError::NotAService`], [`ResourceError::NoWorkspace`], [`ResourceError::Db`].
@@ -242,20 +246,24 @@ pub fn list_of_service(
     kind: Option<&str>,
     after: Option<ResourceId>,
     limit: u32,
-) -> Result<Vec<Resource>, ResourceError> {
+) -> Result<(Vec<Resource>, Option<ResourceId>), ResourceError> {
     let service = service_of(actor)?;
     if let Some(workspace) = workspace {
         workspace_of(view, service, workspace)?;
     }
-    Ok(store::list_of_service(view, service, &ServiceFilter { workspace, kind, after, limit })?)
-}
-
-/// Whether the service that acts may still touch the workspace of a resource of its own.
-///
-/// # Errors
-/// [`ResourceError::NotAService`], [`ResourceError::Db`].
-pub fn is_granted(view: &View<'_>, actor: &Actor, resource: &Resource) -> Result<bool, ResourceError> {
-    Ok(may_touch(view, service_of(actor)?, resource.workspace)?)
+    let filter = ServiceFilter { workspace, kind, after, limit: limit + 1 };
+    let mut found = store::list_of_service(view, service, &filter)?;
+    let is_more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| is_more).map(|last| last.id);
+    let mut granted = BTreeMap::new();
+    for resource in &found {
+        if let Entry::Vacant(unknown) = granted.entry(resource.workspace) {
+            unknown.insert(may_touch(view, service, resource.workspace)?);
+        }
+    }
+    found.retain(|resource| resource.state != State::Purged && granted[&resource.workspace]);
+    Ok((found, next))
 }
 
 /// The service says that it deleted a resource for good. Its bytes and its place are free. What is below it is deleted too,

@@ -260,7 +260,8 @@ pub async fn own(app: Data<Arc<App>>, caller: Caller) -> Answer {
 /// Says what the service is: its types of resources, what it charges for, where it receives webhooks, and what it can export
 /// and erase.
 ///
-/// Send the whole manifest with a higher version when something changes. The same manifest again changes nothing. The answer to
+/// Send the whole manifest with a higher version when something changes. The same manifest again changes nothing but the address
+/// for webhooks, which it sets again. The answer to
 /// the first one with a webhook_url has the secret that signs webhooks, unless the enrolment had it.
 #[utoipa::path(
     put,

@@ -319,6 +319,7 @@ mod tests {
             faults(Manifest::new(ManifestDraft { resource_types: vec![wrong], ..draft() })).1,
             FaultKind::Category
         );
+        assert_eq!(faults(types(&[("image", "Image", None)])).1, FaultKind::BuiltIn, "leases have this name");
         let wrong = ResourceTypeDraft { limit: Some("No limit".into()), ..kind("a", "A", None) };
         assert_eq!(
             faults(Manifest::new(ManifestDraft { resource_types: vec![wrong], ..draft() })).0,

@@ -221,6 +221,24 @@ fn a_service_that_acknowledges_while_it_is_called_gets_no_second_call() {
 }
 
 #[test]
+fn an_address_that_is_removed_while_it_is_called_is_not_called_again() {
+    let site = site();
+    let farm = service(&site, "farm");
+    let app = site.app.clone();
+    let hook = Hook::new(move |_, stream| {
+        app.store().write_blocking(move |tx| inbox::set_webhook(tx, &Actor::Operator, farm, None)).unwrap();
+        respond(stream, "500 Internal Server Error", "");
+    });
+    set(&site, farm, &hook.url);
+    send(&site, farm, ping());
+    assert_eq!(deliver(&site), 1);
+
+    site.clock.advance(days(1));
+    assert_eq!(deliver(&site), 0);
+    assert_eq!(site.number("select count(*) from service_command where next_at is not null"), 0);
+}
+
+#[test]
 fn a_service_that_answers_410_gets_no_more_webhooks_until_an_address_is_set() {
     let site = site();
     let farm = service(&site, "farm");

@@ -2,9 +2,9 @@
 
 use domicile::base::{Actor, Problem, Role, hours};
 use domicile::config::LimitKey;
-use domicile::inbox::AckOutcome;
+use domicile::inbox::{self, AckOutcome, CommandFilter, InboxError};
 use domicile::resources::{self, NewResource, ResourceError, State, TrashFilter};
-use domicile::services;
+use domicile::services::{self, WorkspaceGrant};
 
 use super::{Farm, id};
 
@@ -201,4 +201,65 @@ fn a_service_moves_its_own_resources() {
     assert!(matches!(everything, Err(ResourceError::NotFound)), "the trash has what other services keep, too");
     farm.site.write(|tx| resources::delete_by_service(tx, &service, &id("m-1"))).unwrap();
     assert!(farm.is_counted_right());
+}
+
+#[test]
+fn a_resource_in_the_trash_keeps_its_parent() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    farm.registered("project", "p-2", None);
+    let model = farm.registered("model", "m-1", Some("p-1"));
+    farm.trash(project).unwrap();
+
+    let moved = NewResource { version: 2, parent: Some(id("p-2")), ..farm.new_of("model", "m-1") };
+    assert!(matches!(farm.put(&moved), Err(ResourceError::MovedInTrash)));
+    let renamed = NewResource { version: 2, parent: Some(id("p-1")), ..farm.new_of("model", "m-1") };
+    farm.put(&renamed).unwrap();
+
+    farm.restore(project).unwrap();
+    farm.put(&NewResource { version: 3, ..moved }).unwrap();
+    assert_eq!(farm.states(&[project, model]), [State::Active; 2]);
+}
+
+#[test]
+fn a_deletion_that_failed_is_not_sent_again_and_an_open_one_is_not_cancelled() {
+    let mut farm = Farm::new(&[]);
+    let model = farm.registered("model", "m-1", None);
+    farm.trash(model).unwrap();
+    farm.acknowledge(AckOutcome::Done);
+    farm.delete(model).unwrap();
+    let service = farm.service();
+    let open = farm.site.read(|tx| inbox::list_commands(tx, service, CommandFilter::Open, None, 9).unwrap()).rows;
+    let purge = open[0].id;
+
+    let cancelled = farm.site.write(|tx| inbox::cancel(tx, &Actor::Operator, purge));
+    assert!(matches!(cancelled, Err(InboxError::Awaited)), "{cancelled:?}");
+    farm.acknowledge(AckOutcome::Failed);
+    farm.restore(model).unwrap();
+    let sent = farm.site.write(|tx| inbox::retry_now(tx, &Actor::Operator, purge));
+    assert!(matches!(sent, Err(InboxError::Repeats)), "{sent:?}");
+    farm.site.write(|tx| inbox::cancel(tx, &Actor::Operator, purge)).unwrap();
+    assert_eq!(farm.states(&[model]), [State::Active]);
+}
+
+#[test]
+fn a_service_sees_nothing_of_a_workspace_that_was_taken_away() {
+    let mut farm = Farm::new(&[]);
+    farm.registered("model", "m-1", None);
+    let lease = farm.lease("model", 1, 0).unwrap();
+    let (service, name) = (farm.farm.clone(), farm.service().to_string());
+    let elsewhere = farm.site.person("hopper-g").workspace;
+    let list = |farm: &mut Farm| {
+        let all =
+            |tx: &mut domicile::db::Tx<'_>| resources::list_of_service(tx, &service, None, None, None, 9).unwrap().0;
+        farm.site.read(all).len()
+    };
+    assert_eq!(list(&mut farm), 1);
+
+    let only = WorkspaceGrant::only(vec![elsewhere]);
+    farm.site.write(|tx| services::change(tx, &Actor::Operator, &name, None, only)).unwrap();
+
+    assert_eq!(list(&mut farm), 0);
+    let renewed = farm.site.write(|tx| resources::renew(tx, &service, lease.id, resources::LEASE_DEFAULT));
+    assert!(matches!(renewed, Err(ResourceError::NoWorkspace)), "{renewed:?}");
 }
