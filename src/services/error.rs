@@ -164,11 +164,12 @@ fn reason(kind: FaultKind) -> String {
         FaultKind::TooMany(most) => return format!("has more than {most} elements"),
         FaultKind::Version => "must be a whole number from 1 to 9007199254740991",
         FaultKind::Identifier => "must have 1 to 64 of the characters a-z, 0-9 and underscore, and begin with a letter",
-        FaultKind::BuiltIn => "is the name of a built-in type, which every service has",
+        FaultKind::BuiltIn => "is reserved, or the name of a built-in type, which every service has",
         FaultKind::Repeated => "is in the list twice",
         FaultKind::Label => "must have 1 to 64 visible characters other than < and >, without spaces at its ends",
         FaultKind::NoParent => "is neither a built-in type nor one of this manifest",
         FaultKind::Cycle => "makes a circle of parents",
+        FaultKind::Limit => "must be models, datasets, projects, deployments or concurrent_trainings, or be left out",
         FaultKind::Category => "must be datasets, models or exports, or be left out",
         FaultKind::Sku => "must be one word of the characters a-z, A-Z, 0-9, dot, hyphen, underscore, colon and slash",
     };

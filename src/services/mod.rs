@@ -21,9 +21,9 @@ pub use error::ServiceError;
 pub use events::ServiceEvent;
 pub use jobs::record_seen;
 pub use model::{
-    CREDENTIAL_PREFIX, Category, EnrolCode, Enrolled, FaultKind, Grant, IssuedCredential, LimitKey, Manifest,
-    ManifestDraft, ManifestFault, ResourceType, ResourceTypeDraft, Service, ServiceCredential, ServiceName,
-    ServiceScope, ServiceScopes, Sku, StoredManifest, WORKSPACES_MAX, WorkspaceGrant,
+    CREDENTIAL_PREFIX, Category, EnrolCode, Enrolled, FaultKind, Grant, IssuedCredential, Manifest, ManifestDraft,
+    ManifestFault, ResourceType, ResourceTypeDraft, Service, ServiceCredential, ServiceName, ServiceScope,
+    ServiceScopes, Sku, StoredManifest, WORKSPACES_MAX, WorkspaceGrant,
 };
 pub use ops::{
     change, create, create_enrol_code, disconnect, enrol, find, find_by_credential, manifest, may_touch, put_manifest,

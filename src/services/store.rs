@@ -3,7 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{
-    Category, Grant, LimitKey, Manifest, ResourceType, Service, ServiceCredential, ServiceScopes, Sku, StoredManifest,
+    Category, Grant, Manifest, ResourceType, Service, ServiceCredential, ServiceScopes, Sku, StoredManifest,
     WorkspaceGrant,
 };
 use super::tables::{
@@ -11,6 +11,7 @@ use super::tables::{
     SERVICE_WORKSPACE,
 };
 use crate::base::{ServiceCredentialId, ServiceId, Timestamp, WorkspaceId};
+use crate::config::LimitKey;
 use crate::db::{Error, Tx, View, by_name, columns, field, insert, only, sql, values};
 
 const INSERT: &str = sql!(
@@ -271,7 +272,7 @@ pub(super) fn replace_manifest(
                 label: one.label,
                 parent: one.parent,
                 category: one.category.map(Category::as_str),
-                limit_key: one.limit.as_ref().map(LimitKey::as_str),
+                limit_key: one.limit.map(LimitKey::as_str),
             }),
         )?;
     }

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::super::model::{Category, Resource, ResourceType};
 use crate::base::{Actor, CommandId, ResourceId, ServiceId, WorkspaceId, days};
-use crate::config::LimitKey;
 use crate::db::{Error, Tx, View};
 use crate::inbox::{self, Command, CommandKind, NewCommand};
 use crate::services::{self, ServiceError};
@@ -30,14 +29,14 @@ pub(super) fn service_of(actor: &Actor) -> Result<ServiceId, ResourceError> {
     Ok(*service)
 }
 
-/// The type with this name. `None`: the service has none. A limit of its manifest that no plan can have limits nothing.
+/// The type with this name. `None`: the service has none.
 pub(super) fn resource_type(view: &View<'_>, service: ServiceId, name: &str) -> Result<Option<ResourceType>, Error> {
     let found = services::resource_type(view, service, name)?;
     Ok(found.map(|found| ResourceType {
         label: found.label.to_lowercase(),
         parent: found.parent,
         category: found.category.and_then(|category| Category::parse(category.as_str())),
-        limit: found.limit.and_then(|limit| LimitKey::parse(limit.as_str())).filter(|limit| limit.counted().is_some()),
+        limit: found.limit,
         name: found.name,
     }))
 }

@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 use super::super::callers::Caller;
 use super::super::error::ServiceError;
 use super::super::model::{
-    Category, Enrolled, Grant, LimitKey, Manifest, ManifestDraft, ResourceTypeDraft, Service, ServiceScope, Sku,
-    StoredManifest,
+    Category, Enrolled, Grant, Manifest, ManifestDraft, ResourceTypeDraft, Service, ServiceScope, Sku, StoredManifest,
 };
 use super::super::ops;
 use super::ServiceRefusals;
 use crate::app::{App, NetworkQuota};
 use crate::base::Problem;
+use crate::config::LimitKey;
 use crate::db::View;
 use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, VisitorOf, json};
@@ -130,19 +130,29 @@ struct TypeBody {
     #[serde(default)]
     #[schema(schema_with = category, required = false)]
     category: Option<String>,
-    /// The limit of the plan that counts them. null: none does.
+    /// The limit of the plan that counts them.
     #[serde(default)]
-    #[schema(required = false, pattern = "^[a-z][a-z0-9_]{0,63}$", example = "checkpoints")]
+    #[schema(schema_with = limit, required = false)]
     limit: Option<String>,
 }
 
 fn category() -> utoipa::openapi::Object {
+    let names = Category::ALL.into_iter().map(Category::as_str);
+    one_or_null("The category of storage that their bytes count in. null: only in the total.", names)
+}
+
+fn limit() -> utoipa::openapi::Object {
+    let names = LimitKey::ALL.into_iter().filter(|limit| limit.counted().is_some()).map(LimitKey::as_str);
+    one_or_null("The limit of the plan that counts them. null: none does.", names)
+}
+
+/// One of these texts, or null.
+fn one_or_null(description: &str, names: impl Iterator<Item = &'static str>) -> utoipa::openapi::Object {
     use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-    let names = Category::ALL.into_iter().map(|one| Some(one.as_str())).chain([None]);
     ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-        .description(Some("The category of storage that their bytes count in. null: only in the total."))
-        .enum_values(Some(names))
+        .description(Some(description))
+        .enum_values(Some(names.map(Some).chain([None])))
         .build()
 }
 
@@ -181,7 +191,7 @@ impl From<StoredManifest> for ManifestBody {
             label: one.label,
             parent: one.parent,
             category: one.category.map(|category| category.as_str().to_owned()),
-            limit: one.limit.as_ref().map(LimitKey::as_str).map(str::to_owned),
+            limit: one.limit.map(|limit| limit.as_str().to_owned()),
         });
         let skus = skus.into_iter().map(|Sku { sku, label, unit }| SkuBody { sku, label, unit });
         let (resource_types, skus) = (resource_types.collect(), skus.collect());

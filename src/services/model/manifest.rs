@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::resource_type::{Category, LimitKey, RESERVED_TYPES, ResourceType, is_identifier};
+use super::resource_type::{Category, RESERVED_TYPES, ResourceType, is_identifier};
 use crate::base::is_visible;
+use crate::config::LimitKey;
 
 /// Types of resources in a manifest at most.
 pub const TYPES_MAX: usize = 50;
@@ -98,6 +99,8 @@ pub enum FaultKind {
     Cycle,
     /// There is no such category.
     Category,
+    /// No plan counts something of this name.
+    Limit,
     /// The SKU or its unit is empty or too long, or has other characters than allowed.
     Sku,
 }
@@ -126,7 +129,7 @@ impl Manifest {
                 one.label,
                 one.parent,
                 one.category.map(Category::as_str),
-                one.limit.as_ref().map(LimitKey::as_str)
+                one.limit.map(LimitKey::as_str)
             ])
         });
         let skus = self.skus.iter().map(|one| json!([one.sku, one.label, one.unit]));
@@ -171,7 +174,10 @@ fn check_types(drafts: Vec<ResourceTypeDraft>) -> Result<Vec<ResourceType>, Mani
         };
         let limit = match draft.limit {
             None => None,
-            Some(name) => Some(LimitKey::parse(&name).ok_or_else(|| fault(index, "limit", FaultKind::Identifier))?),
+            Some(name) => {
+                let known = LimitKey::parse(&name).filter(|limit| limit.counted().is_some());
+                Some(known.ok_or_else(|| fault(index, "limit", FaultKind::Limit))?)
+            }
         };
         types.push(ResourceType { name: draft.name, label: draft.label, parent: draft.parent, category, limit });
     }
@@ -325,5 +331,8 @@ mod tests {
             faults(Manifest::new(ManifestDraft { resource_types: vec![wrong], ..draft() })).0,
             "resource_types[0].limit"
         );
+        let size = ResourceTypeDraft { limit: Some("storage_bytes".into()), ..kind("a", "A", None) };
+        let size = Manifest::new(ManifestDraft { resource_types: vec![size], ..draft() });
+        assert_eq!(faults(size).1, FaultKind::Limit, "nothing of that name is counted");
     }
 }

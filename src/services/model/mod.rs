@@ -6,7 +6,7 @@ mod resource_type;
 
 pub use grant::{Grant, ServiceScope, ServiceScopes, WORKSPACES_MAX, WorkspaceGrant};
 pub use manifest::{FaultKind, Manifest, ManifestDraft, ManifestFault, ResourceTypeDraft, Sku};
-pub use resource_type::{Category, LimitKey, ResourceType};
+pub use resource_type::{Category, ResourceType};
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The types of resources that a service can register.
 
+use crate::config::LimitKey;
+
 /// What a lease can reserve besides resources, so no type of resources has these names.
 pub(in crate::services) const RESERVED_TYPES: [&str; 3] = ["training", "image", "video"];
 
@@ -31,23 +33,7 @@ impl Category {
     }
 }
 
-/// The name of a limit of a plan: 1 to 64 of `a-z`, `0-9` and underscore, a letter first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LimitKey(String);
-
-impl LimitKey {
-    /// Reads a name. `None`: it is empty, too long, or has other characters.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_identifier(text).then(|| Self(text.to_owned()))
-    }
-
-    #[allow(missing_docs)]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Whether a text can name a type or a limit: 1 to 64 of `a-z`, `0-9` and underscore, a letter first.
+/// Whether a text can name a type: 1 to 64 of `a-z`, `0-9` and underscore, a letter first.
 pub(in crate::services) fn is_identifier(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     (1..=64).contains(&text.len()) && text.as_bytes()[0].is_ascii_lowercase() && text.bytes().all(allowed)
@@ -69,12 +55,12 @@ pub struct ResourceType {
 }
 
 /// Name, label, parent, category and limit of the types that every service has without a manifest.
-type BuiltIn = (&'static str, &'static str, Option<&'static str>, Option<Category>, Option<&'static str>);
+type BuiltIn = (&'static str, &'static str, Option<&'static str>, Option<Category>, Option<LimitKey>);
 const BUILT_IN: [BuiltIn; 5] = [
-    ("project", "Project", None, None, Some("projects")),
-    ("dataset", "Dataset", None, Some(Category::Datasets), Some("datasets")),
-    ("model", "Model", Some("project"), Some(Category::Models), Some("models")),
-    ("deployment", "Deployment", None, None, Some("deployments")),
+    ("project", "Project", None, None, Some(LimitKey::Projects)),
+    ("dataset", "Dataset", None, Some(Category::Datasets), Some(LimitKey::Datasets)),
+    ("model", "Model", Some("project"), Some(Category::Models), Some(LimitKey::Models)),
+    ("deployment", "Deployment", None, None, Some(LimitKey::Deployments)),
     ("export", "Export", None, Some(Category::Exports), None),
 ];
 
@@ -86,7 +72,7 @@ impl ResourceType {
             label: label.to_owned(),
             parent: parent.map(str::to_owned),
             category,
-            limit: limit.and_then(LimitKey::parse),
+            limit,
         })
     }
 

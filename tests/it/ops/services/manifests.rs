@@ -11,7 +11,7 @@ fn manifest(version: i64, label: &str) -> Manifest {
         label: label.into(),
         parent: Some("model".into()),
         category: Some("models".into()),
-        limit: Some("checkpoints".into()),
+        limit: Some("models".into()),
     };
     let sku = Sku { sku: "gpu.h100".into(), label: "H100".into(), unit: "second".into() };
     let draft =
@@ -55,7 +55,7 @@ fn a_service_has_the_types_of_its_own_manifest_only() {
     let find = |service| site.read(|view| services::resource_type(view, service, "checkpoint").unwrap());
     let found = find(one).unwrap();
     assert_eq!((found.label.as_str(), found.category), ("Checkpoint", Some(Category::Models)));
-    assert_eq!((found.parent.as_deref(), found.limit.unwrap().as_str()), (Some("model"), "checkpoints"));
+    assert_eq!((found.parent.as_deref(), found.limit.unwrap().as_str()), (Some("model"), "models"));
     assert!(find(other).is_none());
     assert_eq!(site.read(|view| services::resource_types(view, one).unwrap().len()), 6);
 }
