@@ -82,10 +82,16 @@ fn open_main(live: &Path, site: &Arc<Site>, now: Timestamp) -> Option<FileCopy> 
     Some(copy)
 }
 
-/// Whether the write-ahead log is what makes the database unreadable, because the main file can be read without it.
+/// How often a log is read before it is taken for that of another database.
+const LOG_READS: usize = 5;
+
+/// Whether the write-ahead log is what makes the database unreadable, because the main file can be read without it. A read that
+/// begins while the server writes the index of the log can fail once (SQLITE_READONLY_RECOVERY of a connection that only reads);
+/// the log of another database fails each time.
 fn has_stale_log(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
-    let outcome = FileCopy::open_live(layout, site, now).and_then(|copy| audit::head(&copy.view()));
-    layout.has_log() && outcome.is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)))
+    let read = || FileCopy::open_live(layout, site, now).and_then(|copy| audit::head(&copy.view()));
+    let fails = |_| read().is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)));
+    layout.has_log() && (0..LOG_READS).all(fails)
 }
 
 /// Whether the file is a snapshot as it was published. One that an earlier release served after somebody put it back has
