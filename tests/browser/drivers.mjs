@@ -30,7 +30,10 @@ const puppeteer = async (options) => {
   return {
     goto: (url) => page.goto(url),
     run: (code) => page.evaluate(code),
-    resize: (width) => page.setViewport({ width, height: HEIGHT }),
+    resize: async (width) => {
+      await page.setViewport({ width, height: HEIGHT });
+      await until(`a page of ${width} px`, () => page.evaluate(`innerWidth === ${width}`));
+    },
     cookies: async (cookies) => {
       // A person at a browser of their own.
       const context = await browser.createBrowserContext();
