@@ -40,7 +40,7 @@ pub fn signup_credit(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<Option<Po
     if amount == Credits::ZERO || ledger::is_posted(tx, &idem_key)? {
         return Ok(None);
     }
-    let grant = Grant::promotional(workspace.id, amount, Origin::Signup, "Welcome credit", idem_key);
+    let grant = Grant::new(workspace.id, amount, Origin::Signup, "Welcome credit", idem_key);
     let posted = ledger::grant(tx, &Actor::System, grant)?;
     let event = Event::new(BillingEvent::CreditGranted)
         .workspace(workspace.id)
@@ -76,7 +76,7 @@ pub fn grant_by_operator(
 
     let now = tx.now();
     let idem_key = format!("adjustment:{}", TransactionId::new(now, tx.rng()));
-    let grant = Grant::promotional(workspace, amount, Origin::Adjustment, reason, idem_key);
+    let grant = Grant::new(workspace, amount, Origin::Adjustment, reason, idem_key);
     let posted = ledger::grant(tx, actor, grant)?;
     let event = Event::new(BillingEvent::CreditGranted)
         .workspace(workspace)

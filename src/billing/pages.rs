@@ -1,19 +1,26 @@
 //! The billing page.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
 use super::ledger::{self, Filter, Kind, StatementLine};
-use crate::base::{Credits, Cursor, PAGE_SIZE};
+use crate::base::{Credits, Cursor, PAGE_SIZE, hours};
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Moment, SignedIn, TimeFormat};
+
+/// When usage was charged is shown if that was so much later than the usage.
+const POSTED_LATE: Duration = hours(1);
 
 struct TransactionRow {
     kind: &'static str,
     details: String,
     time: Moment,
+    /// When it was posted, if that was later.
+    posted: Option<Moment>,
     amount: String,
     balance: String,
     is_credit: bool,
@@ -83,14 +90,26 @@ fn row(line: StatementLine, times: TimeFormat<'_>) -> TransactionRow {
     TransactionRow {
         kind: match line.kind {
             Kind::Signup => "Signup bonus",
+            Kind::Company => "Company bonus",
+            Kind::Monthly => "Monthly grant",
+            Kind::Promo => "Promo bonus",
+            Kind::Referral => "Referral bonus",
+            Kind::Purchase => "Credit purchase",
+            Kind::AutoTopUp => "Auto top-up",
+            Kind::Voucher => "Voucher",
             Kind::Adjustment => "Adjustment",
             Kind::Usage => "Usage",
-            Kind::Purchase => "Credit purchase",
             Kind::Expired => "Credit expired",
             Kind::Refund => "Refund",
+            Kind::PaymentRefund => "Payment refunded",
+            Kind::Dispute => "Payment disputed",
+            Kind::DisputeWon => "Dispute won",
+            Kind::WriteOff => "Debt written off",
+            Kind::Repayment => "Debt repaid from reserved credit",
         },
         details: line.details,
-        time: times.moment(line.at),
+        time: times.moment(line.occurred_at.unwrap_or(line.at)),
+        posted: line.occurred_at.filter(|at| at.plus(POSTED_LATE) < line.at).map(|_| times.moment(line.at)),
         amount: format_amount(line.amount),
         balance: line.balance_after.for_people(),
         is_credit: line.amount > Credits::ZERO,

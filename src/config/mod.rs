@@ -25,7 +25,7 @@ pub use listen::{Listen, ListenAddress, Tls};
 pub use model::{
     ApiKeys, AppleKey, Billing, ClientAuth, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat,
     LogLevel, Mail, MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session,
-    Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
+    Sibling, Signup, SignupMode, Snapshot, Tokens, UsageCategory, is_key_prefix,
 };
 pub use plans::{FREE_PLAN, LimitKey, Limits, Plan};
 pub use relay::{Relay, RelayCredentials, RelayTls};

@@ -231,6 +231,8 @@ pub struct Billing {
     pub currency: String,
     /// Credit for every new account. May be zero.
     pub signup_credit: Credits,
+    /// Whether credit that is paid for from now on can expire.
+    pub paid_credit_expires: bool,
 }
 
 /// `[[regions]]`.
@@ -276,6 +278,36 @@ pub struct Price {
     pub unit: String,
     /// Credits per unit.
     pub price: Credits,
+    #[allow(missing_docs)]
+    pub category: UsageCategory,
+}
+
+/// What something that has a price is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UsageCategory {
+    /// Training.
+    #[default]
+    Training,
+    /// Deployments.
+    Deployment,
+    /// Annotation.
+    Annotation,
+}
+
+impl UsageCategory {
+    /// The name in settings, in the database and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Deployment => "deployment",
+            Self::Annotation => "annotation",
+        }
+    }
+
+    /// Parses the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Training, Self::Deployment, Self::Annotation].into_iter().find(|category| category.as_str() == text)
+    }
 }
 
 /// `[privacy]`.

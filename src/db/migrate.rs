@@ -45,6 +45,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0031_service_grants.sql"),
     include_str!("migrations/0032_inbox.sql"),
     include_str!("migrations/0033_resources.sql"),
+    include_str!("migrations/0034_lots.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

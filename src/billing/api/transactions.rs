@@ -128,7 +128,7 @@ impl From<&Window> for TransactionsResponse {
     fn from(window: &Window) -> Self {
         let transactions = window.rows.iter().map(|line: &StatementLine| Transaction {
             id: line.id.to_string(),
-            kind: transaction_type(line.kind),
+            kind: transaction_type(line),
             amount_cents: cents(line.amount),
             balance_after: cents(line.balance_after),
             api_key_id: line.key.map(|key| key.to_string()),
@@ -138,15 +138,18 @@ impl From<&Window> for TransactionsResponse {
     }
 }
 
-/// The client's name for a kind (contract section 7).
-const fn transaction_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Signup => "signup",
-        Kind::Adjustment => "adjustment",
-        Kind::Usage => "training",
-        Kind::Purchase => "purchase",
+/// The client's name for a kind, from its closed list (contract section 7).
+fn transaction_type(line: &StatementLine) -> &'static str {
+    match line.kind {
+        Kind::Signup | Kind::Company => "signup",
+        Kind::Monthly => "monthly_grant",
+        Kind::Promo | Kind::Referral => "promo",
+        Kind::Purchase | Kind::Voucher => "purchase",
+        Kind::AutoTopUp => "auto_topup",
+        Kind::Usage => line.category.unwrap_or_default().as_str(),
         Kind::Expired => "pro_credit_expiry",
-        Kind::Refund => "refund",
+        Kind::Refund | Kind::PaymentRefund => "refund",
+        Kind::Adjustment | Kind::Dispute | Kind::DisputeWon | Kind::WriteOff | Kind::Repayment => "adjustment",
     }
 }
 

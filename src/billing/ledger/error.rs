@@ -23,6 +23,15 @@ pub enum LedgerError {
     /// The idempotency key was used for another transaction before.
     #[error("this idempotency key was used for another transaction")]
     Conflict,
+    /// The transaction that is to be taken back does not exist, is of another wallet, or cannot be taken back in this way.
+    #[error("this transaction cannot be taken back")]
+    UnknownTransaction,
+    /// More than what is left to take back.
+    #[error("at most {limit} credits are left to take back")]
+    AboveLimit {
+        /// What is left.
+        limit: Credits,
+    },
     /// The draft has fewer than two postings, an empty posting, or a sum that is not zero.
     #[error("a transaction needs two or more postings that add up to zero")]
     Unbalanced,
@@ -59,6 +68,16 @@ impl From<LedgerError> for Problem {
                 409,
                 "idempotency_mismatch",
                 "This idempotency key was already used for another transaction. Use a new key for a new transaction.",
+            ),
+            LedgerError::UnknownTransaction => Problem::new(
+                404,
+                "unknown_transaction",
+                "This transaction does not exist, or it cannot be taken back. Check its id.",
+            ),
+            LedgerError::AboveLimit { limit } => Problem::new(
+                422,
+                "above_limit",
+                format!("Only {limit} credits are left to take back. Choose a smaller amount."),
             ),
             LedgerError::Unbalanced | LedgerError::Damaged { .. } => Problem::internal(error),
             LedgerError::Db(error) => error.into(),

@@ -2,15 +2,35 @@
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Account, Category, Draft, Kind, Lot, NewLot, Origin, PostedTransaction};
+use super::model::{Account, Category, Draft, Kind, Lot, NewLot, Origin, PostedTransaction, Taken, TakenLot};
 use super::tables::{CREDIT_LOT, LEDGER_ACCOUNT, LEDGER_POSTING, LEDGER_TX, STATEMENT_LINE};
 use crate::base::{Actor, Credits, LedgerAccountId, LotId, TransactionId, WorkspaceId};
+use crate::config::UsageCategory;
 use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
 const FIND_POSTED: &str = "
     select t.id, t.seq, s.balance_after_micro, t.digest
     from ledger_tx t join statement_line s on s.tx_id = t.id
     where t.idem_key = :idem_key";
+const FIND_KIND: &str = "
+    select t.kind, t.workspace_id, s.amount_micro
+    from ledger_tx t join statement_line s on s.tx_id = t.id
+    where t.id = :id";
+const SUM_OF_REVERSALS: &str = "
+    select coalesce(sum(s.amount_micro), 0)
+    from ledger_tx t join statement_line s on s.tx_id = t.id
+    where t.reverses_tx_id = :id";
+const SUM_POSTED: &str = "
+    select coalesce(sum(p.amount_micro), 0)
+    from ledger_posting p join ledger_account a on a.id = p.account_id
+    where p.tx_id = :id and a.code = :code";
+const LIST_TAKEN: &str = "
+    select l.id as lot_id, l.category, l.priority, l.expires_at, p.amount_micro
+    from ledger_posting p join ledger_account a on a.id = p.account_id left join credit_lot l on l.account_id = a.id
+    where p.tx_id = :id and a.workspace_id is not null and p.amount_micro > 0
+    order by p.n";
+const FIND_LOT_OF: &str = "
+    select l.id from ledger_tx t join credit_lot l on l.tx_seq = t.seq where t.id = :id order by l.id limit 1";
 const FIND_HEAD: &str = "select seq, id from ledger_tx order by seq desc limit 1";
 const FIND_ID: &str = "select id from ledger_tx where seq = :seq";
 const FIND_LAST_SEQ: &str = "select coalesce(max(seq), 0) from ledger_tx";
@@ -58,46 +78,15 @@ const LIST_DUE_OF_WORKSPACE: &str = sql!(
     where l.workspace_id = :workspace_id and l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now
     order by l.priority, coalesce(l.expires_at, 9223372036854775807), l.category desc, l.effective_at, l.tx_seq"
 );
-const LIST_HISTORY: &str = "
-    select t.seq, t.workspace_id, t.sealed, p.account_id, p.amount_micro, a.workspace_id as wallet, a.code, a.low_micro,
-           a.high_micro, s.seq as line_seq, s.workspace_id as line_workspace, s.kind = t.kind as is_same_kind,
-           s.amount_micro as line_micro, s.balance_after_micro
-    from ledger_tx t
-    left join ledger_posting p on p.tx_id = t.id
-    left join ledger_account a on a.id = p.account_id
-    left join statement_line s on s.tx_id = t.id
-    where t.seq > :after
-    order by t.seq, p.n";
-const LIST_BALANCES: &str = "
-    select b.account_id, b.balance_micro, b.last_seq, b.low_micro = a.low_micro and b.high_micro = a.high_micro as has_bounds
-    from ledger_balance b join ledger_account a on a.id = b.account_id
-    order by b.account_id";
-const FIND_BALANCE_ROW: &str = "
-    select b.account_id, b.balance_micro, b.last_seq, b.low_micro = a.low_micro and b.high_micro = a.high_micro as has_bounds
-    from ledger_balance b join ledger_account a on a.id = b.account_id
-    where b.account_id = :account_id";
-const LOT_ROW: &str = "
-    select l.id, l.account_id, l.exhausted, l.original_micro,
-           (select -sum(p.amount_micro)
-            from ledger_tx t join ledger_posting p on p.tx_id = t.id
-            where t.seq = l.tx_seq and p.account_id = l.account_id) as posted_micro";
-const LIST_LOTS: &str = sql!(
-    LOT_ROW,
-    "
-    from credit_lot l
-    order by l.tx_seq"
-);
-const FIND_LOT_ROW: &str = sql!(
-    LOT_ROW,
-    "
-    from ledger_account a join credit_lot l on l.id = a.lot_id
-    where a.id = :account_id"
-);
-const COUNT_LINES: &str = "select count(*) from statement_line where seq > :after";
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_POSTED,
+    FIND_KIND,
+    SUM_OF_REVERSALS,
+    SUM_POSTED,
+    LIST_TAKEN,
+    FIND_LOT_OF,
     FIND_HEAD,
     FIND_ID,
     FIND_LAST_SEQ,
@@ -114,12 +103,6 @@ pub const STATEMENTS: &[&str] = &[
     LIST_BURNING,
     LIST_DUE,
     LIST_DUE_OF_WORKSPACE,
-    LIST_HISTORY,
-    LIST_BALANCES,
-    FIND_BALANCE_ROW,
-    LIST_LOTS,
-    FIND_LOT_ROW,
-    COUNT_LINES,
 ];
 
 /// The fields of a transaction that are not in its draft.
@@ -158,6 +141,7 @@ pub(super) fn insert_tx(tx: &mut Tx<'_>, actor: &Actor, header: &Header, draft: 
             digest: header.digest,
             actor_kind: actor.kind(),
             actor_id: actor.id(),
+            reverses_tx_id: draft.reverses,
         }),
     )?;
     Ok(())
@@ -248,7 +232,9 @@ pub(super) fn insert_line(
             seq: header.seq,
             tx_id: header.id,
             at: now,
+            occurred_at: draft.occurred_at.filter(|occurred_at| *occurred_at != now),
             kind: draft.kind.as_str(),
+            category: draft.category.map(UsageCategory::as_str),
             details: draft.details,
             amount_micro: amount,
             balance_after_micro: balance_after,
@@ -256,6 +242,54 @@ pub(super) fn insert_line(
         }),
     )?;
     Ok(())
+}
+
+/// What a transaction did.
+pub(super) struct PostedKind {
+    pub kind: Kind,
+    pub workspace: WorkspaceId,
+    /// The change of the balance.
+    pub amount: Credits,
+}
+
+pub(super) fn find_kind(view: &View<'_>, id: TransactionId) -> Result<Option<PostedKind>, Error> {
+    view.find(FIND_KIND, named_params! {":id": id}, |row| {
+        by_name!(row, FIND_KIND => kind, workspace_id, amount_micro);
+        Ok(PostedKind { kind: kind.parse(Kind::parse)?, workspace: workspace_id.get()?, amount: amount_micro.get()? })
+    })
+}
+
+/// What the transactions that take this one back did to the balance.
+pub(super) fn sum_of_reversals(view: &View<'_>, id: TransactionId) -> Result<Credits, Error> {
+    view.one(SUM_OF_REVERSALS, named_params! {":id": id}, only)
+}
+
+/// What a transaction posted to an account of the site. Debits are positive.
+pub(super) fn sum_posted(view: &View<'_>, id: TransactionId, account: Account) -> Result<Credits, Error> {
+    view.one(SUM_POSTED, named_params! {":id": id, ":code": account.code()}, only)
+}
+
+/// What a transaction took from the wallet, in its order.
+pub(super) fn list_taken(view: &View<'_>, id: TransactionId) -> Result<Vec<Taken>, Error> {
+    view.list(LIST_TAKEN, named_params! {":id": id}, |row| {
+        by_name!(row, LIST_TAKEN => lot_id, category, priority, expires_at, amount_micro);
+        let lot: Option<LotId> = lot_id.get()?;
+        let lot = match lot {
+            None => None,
+            Some(id) => Some(TakenLot {
+                id,
+                category: category.parse(Category::parse)?,
+                priority: priority.get()?,
+                expires_at: expires_at.get()?,
+            }),
+        };
+        Ok(Taken { lot, amount: amount_micro.get()? })
+    })
+}
+
+/// The lot that a transaction opened. `None`: it opened none.
+pub(super) fn find_lot_of(view: &View<'_>, id: TransactionId) -> Result<Option<LotId>, Error> {
+    view.find(FIND_LOT_OF, named_params! {":id": id}, only)
 }
 
 /// Empties the details of a workspace's lines of one kind, because a text can contain personal data (GDPR Art. 17). The
@@ -307,142 +341,6 @@ pub(super) fn list_due(view: &View<'_>, limit: u32) -> Result<Vec<Lot>, Error> {
 pub(super) fn list_due_of_workspace(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Lot>, Error> {
     let now = view.now();
     view.list(LIST_DUE_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":now": now}, read_lot)
-}
-
-/// One posting, with its transaction and the transaction's statement line.
-pub(super) struct HistoryRow {
-    pub seq: i64,
-    pub workspace: WorkspaceId,
-    pub is_sealed: bool,
-    /// `None`: a transaction without postings.
-    pub posting: Option<HistoryPosting>,
-    /// `None`: a transaction without a line.
-    pub line: Option<HistoryLine>,
-}
-
-pub(super) struct HistoryPosting {
-    pub account: LedgerAccountId,
-    pub amount: i64,
-    pub wallet: Option<WorkspaceId>,
-    pub is_lot: bool,
-    pub low: i64,
-    pub high: i64,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct HistoryLine {
-    pub seq: i64,
-    pub workspace: WorkspaceId,
-    pub is_same_kind: bool,
-    pub amount: i64,
-    pub balance_after: i64,
-}
-
-fn read_history(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
-    by_name!(row, LIST_HISTORY =>
-        seq, workspace_id, sealed, account_id, amount_micro, wallet, code, low_micro, high_micro, line_seq,
-        line_workspace, is_same_kind, line_micro, balance_after_micro);
-    let account: Option<LedgerAccountId> = account_id.get()?;
-    let posting = match account {
-        None => None,
-        Some(account) => Some(HistoryPosting {
-            account,
-            amount: amount_micro.get()?,
-            wallet: wallet.get()?,
-            is_lot: code.text()? == "lot",
-            low: low_micro.get()?,
-            high: high_micro.get()?,
-        }),
-    };
-    let line_seq: Option<i64> = line_seq.get()?;
-    let line = match line_seq {
-        None => None,
-        Some(seq) => Some(HistoryLine {
-            seq,
-            workspace: line_workspace.get()?,
-            is_same_kind: is_same_kind.get()?,
-            amount: line_micro.get()?,
-            balance_after: balance_after_micro.get()?,
-        }),
-    };
-    Ok(HistoryRow { seq: seq.get()?, workspace: workspace_id.get()?, is_sealed: sealed.get()?, posting, line })
-}
-
-/// Calls `each` for every posting of the ledger, from the first to the last.
-/// Calls `each` for every posting of the transactions after number `after`.
-pub(super) fn walk_history<E: From<Error>>(
-    view: &View<'_>,
-    after: i64,
-    mut each: impl FnMut(HistoryRow) -> Result<(), E>,
-) -> Result<(), E> {
-    view.walk(LIST_HISTORY, named_params! {":after": after}, |row| each(read_history(row).map_err(Error::from)?))
-}
-
-/// A stored balance.
-pub(super) struct BalanceRow {
-    pub account: LedgerAccountId,
-    pub balance: i64,
-    pub last_seq: i64,
-    pub has_bounds_of_account: bool,
-}
-
-pub(super) fn walk_balances<E: From<Error>>(
-    view: &View<'_>,
-    mut each: impl FnMut(BalanceRow) -> Result<(), E>,
-) -> Result<(), E> {
-    view.walk(LIST_BALANCES, [], |row| each(read_balance(row).map_err(Error::from)?))
-}
-
-/// The stored balance of one account. `None`: it has no postings.
-pub(super) fn find_balance_row(view: &View<'_>, account: LedgerAccountId) -> Result<Option<BalanceRow>, Error> {
-    view.find(FIND_BALANCE_ROW, named_params! {":account_id": account}, read_balance)
-}
-
-fn read_balance(row: &Row<'_>) -> rusqlite::Result<BalanceRow> {
-    by_name!(row, LIST_BALANCES => account_id, balance_micro, last_seq, has_bounds);
-    Ok(BalanceRow {
-        account: account_id.get()?,
-        balance: balance_micro.get()?,
-        last_seq: last_seq.get()?,
-        has_bounds_of_account: has_bounds.get()?,
-    })
-}
-
-/// A lot, with the amount of the transaction that opened it.
-pub(super) struct LotRow {
-    pub id: LotId,
-    pub account: LedgerAccountId,
-    pub is_exhausted: bool,
-    pub original: i64,
-    pub posted: Option<i64>,
-}
-
-pub(super) fn walk_lots<E: From<Error>>(
-    view: &View<'_>,
-    mut each: impl FnMut(LotRow) -> Result<(), E>,
-) -> Result<(), E> {
-    view.walk(LIST_LOTS, [], |row| each(read_lot_row(row).map_err(Error::from)?))
-}
-
-/// The lot of one account. `None`: it is not the account of a lot.
-pub(super) fn find_lot_row(view: &View<'_>, account: LedgerAccountId) -> Result<Option<LotRow>, Error> {
-    view.find(FIND_LOT_ROW, named_params! {":account_id": account}, read_lot_row)
-}
-
-fn read_lot_row(row: &Row<'_>) -> rusqlite::Result<LotRow> {
-    by_name!(row, LIST_LOTS => id, account_id, exhausted, original_micro, posted_micro);
-    Ok(LotRow {
-        id: id.get()?,
-        account: account_id.get()?,
-        is_exhausted: exhausted.get()?,
-        original: original_micro.get()?,
-        posted: posted_micro.get()?,
-    })
-}
-
-/// The number of statement lines after number `after`.
-pub(super) fn count_lines(view: &View<'_>, after: i64) -> Result<i64, Error> {
-    view.one(COUNT_LINES, named_params! {":after": after}, only)
 }
 
 /// The number and the id of the last transaction. `None`: there is none.

@@ -35,7 +35,7 @@ table! {
     digest = left_out(EVIDENCE);
     actor_kind = left_out("in the activity");
     actor_id = left_out("in the activity");
-    reverses_tx_id = left_out(LINK).set_later();
+    reverses_tx_id = left_out(LINK);
     sealed = left_out(STATE).set_later();
 }
 
@@ -83,7 +83,9 @@ table! {
     seq = exported(Cell::Number);
     tx_id = exported(Cell::Text).named("id");
     at = exported(Cell::Time);
+    occurred_at = exported(Cell::Time);
     kind = exported(Cell::Text);
+    category = exported(Cell::Text);
     details = exported(Cell::Text).personal("explains a transaction").emptied();
     amount_micro = exported(Cell::Credits).named("amount");
     balance_after_micro = exported(Cell::Credits).named("balance_after");

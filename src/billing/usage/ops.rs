@@ -12,6 +12,7 @@ use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection, Watermark};
 use super::store::{self, EventRow};
 use crate::audit::{self, Event};
 use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
+use crate::config::UsageCategory;
 use crate::db::{Error, Tx, View};
 use crate::idempotency::{self, Answer, IdempotencyError, Request};
 use crate::{api_keys, services};
@@ -200,6 +201,9 @@ struct Group {
     price: Credits,
     meter: Meter,
     charge: Credits,
+    category: UsageCategory,
+    /// The time of the latest event.
+    latest: Timestamp,
     /// `None`: no event yet.
     quantity: Option<Total>,
 }
@@ -283,6 +287,7 @@ fn record_event<'e>(
     group.meter = priced.meter;
     group.charge = priced.group_charge;
     group.quantity = Some(priced.group_quantity);
+    group.latest = group.latest.max(event.occurred_at);
     batch.headrooms.insert(event.workspace, Some(priced.headroom));
     if let Some(key) = event.key.filter(|_| priced.charge > Credits::ZERO) {
         let spent = batch.keys.entry((key, event.workspace)).or_insert(Credits::ZERO);
@@ -342,6 +347,8 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
         price: listed.price,
         meter: store::find_meter(tx, event.workspace, &event.sku)?.unwrap_or_default(),
         charge: Credits::ZERO,
+        category: listed.category,
+        latest: event.occurred_at,
         quantity: None,
     }))
 }
@@ -360,12 +367,12 @@ fn post_charges(tx: &mut Tx<'_>, batch: Batch<'_>) -> Result<usize, UsageError> 
         if group.charge == Credits::ZERO {
             continue;
         }
+        let details = format!("{sku}: {quantity} × {}", group.unit);
+        let idem_key = format!("usage:{}", group.transaction);
         let charge = Charge {
-            workspace,
-            amount: group.charge,
-            details: format!("{sku}: {quantity} × {}", group.unit),
-            key: None,
-            idem_key: format!("usage:{}", group.transaction),
+            occurred_at: Some(group.latest),
+            category: group.category,
+            ..Charge::new(workspace, group.charge, details, idem_key)
         };
         ledger::charge_new(tx, batch.actor, group.transaction, charge)?;
         transactions += 1;

@@ -4,6 +4,7 @@ mod listen;
 mod mail;
 mod oauth;
 mod plans;
+mod prices;
 mod site;
 mod values;
 
@@ -17,7 +18,7 @@ use ipnet::IpNet;
 use super::ConfigError;
 use super::model::{
     ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, OnExposure,
-    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
+    Passwords, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
 };
 use super::raw::{Origin, Raw};
 use super::syntax::{ascii_host, ascii_origin, check_origin, is_short_name};
@@ -243,7 +244,8 @@ impl Reader {
             _ => {}
         }
         let signup_credit = self.credits("billing.signup_credit").unwrap_or(Credits::whole(5));
-        Billing { currency, signup_credit }
+        let paid_credit_expires = self.boolean("billing.paid_credit_expires");
+        Billing { currency, signup_credit, paid_credit_expires }
     }
 
     /// By default, gateways on this machine may ask.
@@ -283,25 +285,6 @@ impl Reader {
                 Some(Egress { host: ascii_host(&host), region, purpose })
             })
             .collect()
-    }
-
-    fn prices(&mut self) -> Vec<Price> {
-        let mut prices: Vec<Price> = Vec::new();
-        for (at, [sku, unit, price]) in self.entries("prices", &["sku", "unit", "price"]) {
-            if prices.iter().any(|known| known.sku == sku) {
-                self.fault(&at, "prices.sku", "has two prices; keep one of them");
-                continue;
-            }
-            match Credits::parse(&price) {
-                Ok(price) => prices.push(Price { sku, unit, price }),
-                Err(_) => self.fault(
-                    &at,
-                    "prices.price",
-                    "must be a text with decimal credits, at most six decimals, for example \"0.001\"",
-                ),
-            }
-        }
-        prices
     }
 
     fn scopes(&mut self) -> ScopeTable {

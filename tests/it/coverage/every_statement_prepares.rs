@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 40] = [
+pub const STORES: [(&str, &[&str]); 41] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -41,6 +41,7 @@ pub const STORES: [(&str, &[&str]); 40] = [
     ("resources::counts", resources::COUNT_STATEMENTS),
     ("resources::leases", resources::LEASE_STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
+    ("billing::ledger::check", billing::ledger::CHECK_STATEMENTS),
     ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),
     ("privacy", privacy::STATEMENTS),

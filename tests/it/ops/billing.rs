@@ -21,6 +21,7 @@ use crate::support::{START, TestSite as Site, UsageBuilder, default_settings};
 
 mod histories;
 mod integrity;
+mod returns;
 mod usage_events;
 mod wallets;
 
@@ -94,6 +95,13 @@ impl Site {
     }
 }
 
+fn site_where_paid_credit_expires() -> Site {
+    let (mut site, mut settings) = (site(), default_settings());
+    settings.config.billing.paid_credit_expires = true;
+    site.settings = Arc::new(settings);
+    site
+}
+
 fn farm() -> Actor {
     let service = ServiceId::new(Timestamp::from_millis(1), &mut Rng::seeded(3));
     Actor::Service { service, name: "farm".into() }
@@ -108,11 +116,11 @@ fn micro(micro: i64) -> Credits {
 }
 
 fn gift(workspace: WorkspaceId, amount: Credits, key: &str) -> Grant {
-    Grant::promotional(workspace, amount, Origin::Adjustment, "A gift", key)
+    Grant::new(workspace, amount, Origin::Adjustment, "A gift", key)
 }
 
 fn charge_of(workspace: WorkspaceId, amount: Credits, key: &str) -> Charge {
-    Charge { workspace, amount, details: "gpu.h100".into(), key: None, idem_key: key.into() }
+    Charge::new(workspace, amount, "gpu.h100", key)
 }
 
 fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> NewEvent {

@@ -189,8 +189,7 @@ fn what_is_remembered_ends_with_a_rollback_and_with_the_commit() {
     let workspace = site.person("ada-ada").workspace;
     let spend = move |tx: &mut Tx<'_>, key: &str| {
         let amount = Credits::whole(1);
-        let (details, idem_key) = ("spent".to_owned(), key.to_owned());
-        ledger::charge(tx, &Actor::System, Charge { workspace, amount, details, key: None, idem_key })
+        ledger::charge(tx, &Actor::System, Charge::new(workspace, amount, "spent", key))
             .map_err(|_| db::Error::Busy)?;
         audit::record(tx, &Actor::System, Event::new(SiteEvent::KeyringRotated))
     };

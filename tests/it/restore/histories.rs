@@ -226,13 +226,8 @@ impl History {
     }
 
     fn spend(&mut self, who: usize) {
-        let charge = Charge {
-            workspace: self.people[who].person.workspace,
-            amount: Credits::parse("0.01").unwrap(),
-            details: "GPU".into(),
-            key: None,
-            idem_key: format!("charge {}", self.log.len()),
-        };
+        let (workspace, amount) = (self.people[who].person.workspace, Credits::parse("0.01").unwrap());
+        let charge = Charge::new(workspace, amount, "GPU", format!("charge {}", self.log.len()));
         self.site().write(move |tx| ledger::charge(tx, &Actor::System, charge)).unwrap();
     }
 

@@ -4,9 +4,10 @@ use rusqlite::{Row, named_params};
 
 use super::super::model::{Filter, Kind, StatementLine};
 use crate::base::{Timestamp, WorkspaceId};
+use crate::config::UsageCategory;
 use crate::db::{Error, View, by_name, sql};
 
-const COLUMNS: &str = "s.seq, s.tx_id, s.at, s.kind, s.details, s.amount_micro, s.balance_after_micro, t.key_id";
+const COLUMNS: &str = "s.seq, s.tx_id, s.at, s.occurred_at, s.kind, s.category, s.details, s.amount_micro, s.balance_after_micro, t.key_id";
 const LIST_PAGE: &str = sql!(
     "select ",
     COLUMNS,
@@ -63,12 +64,14 @@ pub(super) fn list_lines(
 }
 
 fn read_line(row: &Row<'_>) -> rusqlite::Result<StatementLine> {
-    by_name!(row, COLUMNS => seq, tx_id, at, kind, details, amount_micro, balance_after_micro, key_id);
+    by_name!(row, COLUMNS => seq, tx_id, at, occurred_at, kind, category, details, amount_micro, balance_after_micro, key_id);
     Ok(StatementLine {
         seq: seq.get()?,
         id: tx_id.get()?,
         at: at.get()?,
+        occurred_at: occurred_at.get()?,
         kind: kind.parse(Kind::parse)?,
+        category: category.get::<Option<String>>()?.as_deref().and_then(UsageCategory::parse),
         details: details.get()?,
         amount: amount_micro.get()?,
         balance_after: balance_after_micro.get()?,

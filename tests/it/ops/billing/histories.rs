@@ -170,7 +170,7 @@ fn run_both(
 #[test]
 fn any_history_ends_as_the_simple_model_says() {
     for_all(64, operations(), |operations| {
-        let mut site = site();
+        let mut site = site_where_paid_credit_expires();
         let mut rng = Rng::seeded(21);
         let wallets = [1, 2, 3].map(|n| WorkspaceId::new(Timestamp::from_millis(n), &mut rng));
         let mut model = Model::default();

@@ -82,16 +82,21 @@ fn the_database_refuses_every_invalid_change_of_the_ledger() {
         ),
         (
             "a line before the seal",
-            "OPEN; insert into statement_line values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, -7)",
+            "OPEN; insert into statement_line (seq, tx_id, workspace_id, at, kind, details, amount_micro, balance_after_micro)
+            values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, -7)",
         ),
         (
             "a line of another amount",
-            "OPEN; TWO; insert into statement_line values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -8, -8)",
+            "OPEN; TWO; insert into statement_line (seq, tx_id, workspace_id, at, kind, details, amount_micro, balance_after_micro)
+            values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -8, -8)",
         ),
         (
             "a line of another balance",
-            "OPEN; TWO; insert into statement_line values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, 0)",
+            "OPEN; TWO; insert into statement_line (seq, tx_id, workspace_id, at, kind, details, amount_micro, balance_after_micro)
+            values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, 0)",
         ),
+        ("another time", "update statement_line set occurred_at = 1"),
+        ("another category", "update statement_line set category = 'annotation'"),
         ("an edited line", "update statement_line set amount_micro = 1"),
         ("other words", "update statement_line set details = 'Another story'"),
         ("a deleted line", "delete from statement_line"),
@@ -114,7 +119,8 @@ fn the_database_refuses_every_invalid_change_of_the_ledger() {
         site.connection.execute_batch("rollback").unwrap();
     }
     let right =
-        format!("{open} {two} insert into statement_line values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, -7)");
+        format!("{open} {two} insert into statement_line (seq, tx_id, workspace_id, at, kind, details, amount_micro, balance_after_micro)
+            values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, -7)");
     site.connection.execute_batch(&format!("begin; {right}; rollback")).unwrap();
     site.check().unwrap();
 }
@@ -189,18 +195,10 @@ fn the_check_finds_a_wallet_with_credit_and_debt() {
     let id = LotId::new(site.clock.now(), &mut site.rng);
     let (origin, category, priority) = (grant.origin, grant.category, grant.priority);
     // A grant that does not repay the debt first.
-    let draft = Draft {
-        workspace: ws,
-        kind: Kind::Adjustment,
-        details: String::new(),
-        key: None,
-        idem_key: "gift".into(),
-        postings: vec![
-            Posting::debit(Account::Adjustments, grant.amount),
-            Posting::credit(Account::Lot(id), grant.amount),
-        ],
-        opens: Some(NewLot { id, origin, category, priority, original: grant.amount, expires_at: None }),
-    };
+    let postings =
+        vec![Posting::debit(Account::Adjustments, grant.amount), Posting::credit(Account::Lot(id), grant.amount)];
+    let opens = vec![NewLot { id, origin, category, priority, original: grant.amount, expires_at: None }];
+    let draft = Draft { opens, ..Draft::new(ws, Kind::Adjustment, "", "gift", postings) };
     site.write(|tx| ledger::post(tx, &Actor::System, draft)).unwrap();
 
     let found = site.check().unwrap_err().to_string();

@@ -122,7 +122,7 @@ fn lots_burn_in_the_promised_order() {
         ),
     ];
     for (lots, order) in cases {
-        let (mut site, ws) = (site(), some_workspace());
+        let (mut site, ws) = (site_where_paid_credit_expires(), some_workspace());
         let expires = |site: &Site, in_days: &Option<u64>| in_days.map(|n| site.clock.now().plus(days(n)));
         for (key, priority, in_days, category) in lots {
             let expires_at = expires(&site, in_days);
@@ -284,15 +284,7 @@ fn postings_that_do_not_add_up_are_refused() {
         vec![Posting::debit(Account::Clearing, five), Posting::credit(Account::Usage, micro(4_999_999))],
         vec![Posting::debit(Account::Clearing, Credits::ZERO), Posting::credit(Account::Usage, Credits::ZERO)],
     ] {
-        let draft = Draft {
-            workspace: ws,
-            kind: Kind::Adjustment,
-            details: String::new(),
-            key: None,
-            idem_key: "odd".into(),
-            postings,
-            opens: None,
-        };
+        let draft = Draft::new(ws, Kind::Adjustment, "", "odd", postings);
         let refused = site.write(|tx| ledger::post(tx, &Actor::Operator, draft));
         assert!(matches!(refused, Err(LedgerError::Unbalanced)));
     }
@@ -352,14 +344,9 @@ fn long_details_are_truncated_after_whole_characters() {
 fn a_posting_with_the_same_key_and_other_content_is_refused() {
     let (mut site, ws) = (site(), some_workspace());
     let other = WorkspaceId::new(Timestamp::from_millis(2), &mut Rng::seeded(6));
-    let draft = |workspace: WorkspaceId, from: Account, amount: Credits| Draft {
-        workspace,
-        kind: Kind::Refund,
-        details: String::new(),
-        key: None,
-        idem_key: "moved".into(),
-        postings: vec![Posting::debit(from, amount), Posting::credit(Account::Usage, amount)],
-        opens: None,
+    let draft = |workspace: WorkspaceId, from: Account, amount: Credits| {
+        let postings = vec![Posting::debit(from, amount), Posting::credit(Account::Usage, amount)];
+        Draft::new(workspace, Kind::Refund, "", "moved", postings)
     };
     let mut post = |draft: Draft| site.write(|tx| ledger::post(tx, &Actor::System, draft));
     let first = post(draft(ws, Account::Clearing, Credits::whole(5))).unwrap();
@@ -384,10 +371,16 @@ fn each_origin_has_its_account_and_expired_credit_that_was_paid_becomes_income()
         (Origin::Adjustment, Promotional, "equity.adjustment", "equity.adjustment"),
         (Origin::Purchase, Promotional, "asset.clearing", "asset.clearing"),
         (Origin::Refund, Promotional, "income.usage", "income.usage"),
+        (Origin::Company, Promotional, "expense.signup", "expense.signup"),
+        (Origin::Monthly, Promotional, "expense.monthly", "expense.monthly"),
+        (Origin::Promo, Promotional, "expense.promo", "expense.promo"),
+        (Origin::Referral, Promotional, "expense.referral", "expense.referral"),
         (Origin::Purchase, Paid, "asset.clearing", "income.breakage"),
+        (Origin::AutoTopUp, Paid, "asset.clearing", "income.breakage"),
+        (Origin::Voucher, Paid, "asset.voucher_sold", "income.breakage"),
     ];
     for (origin, category, source, sink) in cases {
-        let (mut site, ws) = (site(), some_workspace());
+        let (mut site, ws) = (site_where_paid_credit_expires(), some_workspace());
         let expires_at = Some(site.clock.now().plus(days(1)));
         site.grant(Grant { origin, category, expires_at, ..gift(ws, Credits::whole(5), "gift") }).unwrap();
         assert_eq!(site.site_accounts(), [(source.to_owned(), 5_000_000)]);

@@ -9,7 +9,7 @@ use super::*;
 
 /// What the person's data leaves empty or at its default. Every exported column gets a value, and columns of one part get
 /// different ones.
-const FILL: [&str; 15] = [
+const FILL: [&str; 17] = [
     "update account set is_operator = 1, keys_locked_at = 1777000200001",
     "update email_change set closed_at = 1777000200002",
     "update device set is_trusted = 0, has_signed_in = 0, first_seen_at = 1777000200003",
@@ -29,13 +29,14 @@ const FILL: [&str; 15] = [
     "update workspace set plan = 'canary-plan'",
     "update ledger_tx set key_id = (select max(id) from api_key)",
     "update credit_lot set expires_at = 1777000200016",
+    "update statement_line set occurred_at = 1777000200017",
+    "update statement_line set category = 'annotation'",
 ];
 
 impl TestApp {
     fn fill_every_exported_column(&self) {
-        // Triggers of the ledger refuse two of these updates.
-        let triggers =
-            "select name from sqlite_schema where type = 'trigger' and tbl_name in ('ledger_tx', 'credit_lot')";
+        // Triggers of the ledger refuse four of these updates.
+        let triggers = "select name from sqlite_schema where type = 'trigger' and tbl_name in ('ledger_tx', 'credit_lot', 'statement_line')";
         self.write(|tx| {
             for trigger in tx.list(triggers, [], |row| row.get::<_, String>(0))? {
                 tx.execute(&format!("drop trigger {trigger}"), [])?;

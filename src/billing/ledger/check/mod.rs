@@ -3,13 +3,17 @@
 //! The triggers refuse changes that would damage the ledger. This check finds damage from other causes: a tool that
 //! wrote to the file, a bad disk, a fault of the program.
 
+mod store;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use self::store::{BalanceRow, HistoryLine, HistoryPosting, HistoryRow, LotRow};
 use super::error::LedgerError;
-use super::store::{self, BalanceRow, HistoryLine, HistoryPosting, HistoryRow, LotRow};
+use super::store as books;
 use crate::base::{Credits, LedgerAccountId, WorkspaceId};
 use crate::db::{Error, View};
+pub use store::STATEMENTS;
 
 /// The result of checking the whole ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +82,7 @@ pub fn check_since(view: &View<'_>, base: &View<'_>, seq: i64) -> Result<LedgerS
 /// # Errors
 /// [`Error`].
 pub fn last_transaction(view: &View<'_>) -> Result<i64, Error> {
-    store::find_last_seq(view)
+    books::find_last_seq(view)
 }
 
 fn damaged(row: impl std::fmt::Display, what: &'static str) -> LedgerError {
@@ -120,8 +124,8 @@ fn account_in(base: Option<&View<'_>>, account: LedgerAccountId) -> Result<Accou
 fn wallet_in(base: Option<&View<'_>>, owner: WorkspaceId) -> Result<Wallet, Error> {
     let Some(base) = base else { return Ok(Wallet::default()) };
     let micro = |credits: Option<Credits>| i128::from(credits.map_or(0, Credits::micro));
-    let balance_after = micro(store::find_balance(base, owner)?);
-    let overdraft = micro(store::find_overdraft(base, owner)?);
+    let balance_after = micro(books::find_balance(base, owner)?);
+    let overdraft = micro(books::find_overdraft(base, owner)?);
     // A statement line is minus what is in lots and overdraft.
     Ok(Wallet { lots: -balance_after - overdraft, overdraft, balance_after })
 }

@@ -9,187 +9,23 @@
 //!   the rest opens a lot                                lot b           8.00
 //! ```
 
+mod kinds;
+mod returns;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{ApiKeyId, Credits, Cursor, LotId, Timestamp, TransactionId, WorkspaceId};
+use crate::config::UsageCategory;
+pub use kinds::{Account, Category, Kind, Origin};
+pub use returns::{Reason, Refund, Withdrawal, WriteOff};
+pub(super) use returns::{Taken, TakenLot, give_back};
 
 /// The maximum number of lines per query of a statement: about a month of a busy workspace.
 pub const STATEMENT_LINES_MAX: u32 = 1000;
 /// The maximum number of characters of a line's details. Longer text is truncated.
 pub(super) const DETAILS_CHARS_MAX: usize = 300;
 /// The default priority of a lot, from 0 (burns first) to 100 (burns last).
-const PRIORITY: u8 = 50;
-
-/// The kind of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The welcome credit of a new account.
-    Signup,
-    /// An operator granted credit.
-    Adjustment,
-    /// A service reported usage.
-    Usage,
-    /// A payment.
-    Purchase,
-    /// A lot expired.
-    Expired,
-    /// An earlier charge was returned.
-    Refund,
-}
-
-impl Kind {
-    const ALL: [Self; 6] = [Self::Signup, Self::Adjustment, Self::Usage, Self::Purchase, Self::Expired, Self::Refund];
-
-    /// The stored form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Signup => "signup",
-            Self::Adjustment => "adjustment",
-            Self::Usage => "usage",
-            Self::Purchase => "purchase",
-            Self::Expired => "expired",
-            Self::Refund => "refund",
-        }
-    }
-
-    /// Parses the stored form.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-/// The origin of credit: the kinds that grant credit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The welcome credit.
-    Signup,
-    /// An operator.
-    Adjustment,
-    /// A payment.
-    Purchase,
-    /// An earlier charge.
-    Refund,
-}
-
-impl Origin {
-    const ALL: [Self; 4] = [Self::Signup, Self::Adjustment, Self::Purchase, Self::Refund];
-
-    /// The kind of the transaction that grants it.
-    pub const fn kind(self) -> Kind {
-        match self {
-            Self::Signup => Kind::Signup,
-            Self::Adjustment => Kind::Adjustment,
-            Self::Purchase => Kind::Purchase,
-            Self::Refund => Kind::Refund,
-        }
-    }
-
-    /// Parses the stored form.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|origin| origin.kind().as_str() == text)
-    }
-
-    /// The ledger account that grants it.
-    pub(super) const fn source_account(self) -> Account {
-        match self {
-            Self::Signup => Account::SignupExpense,
-            Self::Adjustment => Account::Adjustments,
-            Self::Purchase => Account::Clearing,
-            Self::Refund => Account::Usage,
-        }
-    }
-
-    /// The ledger account that receives expired credit: promotional credit returns to its source; paid credit becomes
-    /// income.
-    pub(super) const fn expiry_account(self, category: Category) -> Account {
-        match category {
-            Category::Promotional => self.source_account(),
-            Category::Paid => Account::Breakage,
-        }
-    }
-}
-
-/// Whether a lot was paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Category {
-    /// Granted without a payment.
-    Promotional,
-    /// Paid for.
-    Paid,
-}
-
-impl Category {
-    /// The stored form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Promotional => "promotional",
-            Self::Paid => "paid",
-        }
-    }
-
-    /// Parses the stored form.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Promotional, Self::Paid].into_iter().find(|category| category.as_str() == text)
-    }
-}
-
-/// A ledger account. The first two belong to a wallet, the others to the site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Account {
-    /// The remaining credit of one lot.
-    Lot(LotId),
-    /// The debt of the wallet.
-    Overdraft,
-    /// Welcome credit that was granted.
-    SignupExpense,
-    /// Credit that operators granted.
-    Adjustments,
-    /// Payments in transit.
-    Clearing,
-    /// Income from usage.
-    Usage,
-    /// Paid credit that expired.
-    Breakage,
-}
-
-impl Account {
-    /// The stored form.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Lot(_) => "lot",
-            Self::Overdraft => "overdraft",
-            Self::SignupExpense => "expense.signup",
-            Self::Adjustments => "equity.adjustment",
-            Self::Clearing => "asset.clearing",
-            Self::Usage => "income.usage",
-            Self::Breakage => "income.breakage",
-        }
-    }
-
-    /// The lot of the account. `None`: it is not the account of a lot.
-    pub const fn lot(self) -> Option<LotId> {
-        match self {
-            Self::Lot(lot) => Some(lot),
-            _ => None,
-        }
-    }
-
-    /// Whether it is part of a wallet.
-    pub const fn is_wallet(self) -> bool {
-        matches!(self, Self::Lot(_) | Self::Overdraft)
-    }
-
-    /// The minimum and the maximum balance, in micro-credits, debits positive. The limit of the site's accounts is a
-    /// little below the largest integer, so that adding a posting cannot overflow.
-    pub(super) const fn bounds(self) -> (i64, i64) {
-        const SITE_MAX: i64 = 9_000_000_000_000_000_000;
-        match self {
-            Self::Lot(_) => (-Credits::MAX.micro(), 0),
-            Self::Overdraft => (0, Credits::MAX.micro()),
-            _ => (-SITE_MAX, SITE_MAX),
-        }
-    }
-}
+pub(super) const PRIORITY: u8 = 50;
 
 /// One side of a transaction. Debits are positive, credits negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,11 +80,39 @@ pub struct Draft {
     pub idem_key: String,
     /// Two or more postings that add up to zero.
     pub postings: Vec<Posting>,
-    /// The lot that one of the postings fills. `None`: none is opened.
-    pub opens: Option<NewLot>,
+    /// The lots that some of the postings fill.
+    pub opens: Vec<NewLot>,
+    /// The transaction that this one takes back, in whole or in part. `None`: none.
+    pub reverses: Option<TransactionId>,
+    /// When the last of the usage happened. `None`: it is no usage, or it happened when it is posted.
+    pub occurred_at: Option<Timestamp>,
+    /// What was used. `None`: it is no usage.
+    pub category: Option<UsageCategory>,
 }
 
 impl Draft {
+    /// A transaction that opens no lot, takes nothing back and is no usage.
+    pub fn new(
+        workspace: WorkspaceId,
+        kind: Kind,
+        details: impl Into<String>,
+        idem_key: impl Into<String>,
+        postings: Vec<Posting>,
+    ) -> Self {
+        Self {
+            workspace,
+            kind,
+            details: details.into(),
+            key: None,
+            idem_key: idem_key.into(),
+            postings,
+            opens: Vec::new(),
+            reverses: None,
+            occurred_at: None,
+            category: None,
+        }
+    }
+
     /// Whether there are two or more postings, none of them empty, that add up to zero.
     pub fn is_balanced(&self) -> bool {
         let sum: i128 = self.postings.iter().map(|posting| i128::from(posting.amount.micro())).sum();
@@ -270,6 +134,9 @@ impl Draft {
             content.number(posting.amount.micro());
         }
         content.text(&self.key.map(|key| key.to_string()).unwrap_or_default());
+        if let Some(reversed) = self.reverses {
+            content.text(&reversed.to_string());
+        }
         content.digest()
     }
 }
@@ -287,7 +154,7 @@ pub struct Grant {
     pub category: Category,
     /// 0 burns first, 100 last.
     pub priority: u8,
-    /// The time of expiry. `None`: never.
+    /// The time of expiry. `None`: never. Paid credit gets it only where the site lets paid credit expire.
     pub expires_at: Option<Timestamp>,
     /// The text of the statement line.
     pub details: String,
@@ -296,8 +163,8 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Promotional credit with the default priority, without expiry.
-    pub fn promotional(
+    /// Credit of the category of its origin, with the default priority, without expiry.
+    pub fn new(
         workspace: WorkspaceId,
         amount: Credits,
         origin: Origin,
@@ -308,7 +175,7 @@ impl Grant {
             workspace,
             amount,
             origin,
-            category: Category::Promotional,
+            category: origin.category(),
             priority: PRIORITY,
             expires_at: None,
             details: details.into(),
@@ -337,11 +204,33 @@ pub struct Charge {
     pub details: String,
     /// The API key of the usage. `None`: none.
     pub key: Option<ApiKeyId>,
+    /// When the last of the usage happened. `None`: now.
+    pub occurred_at: Option<Timestamp>,
+    #[allow(missing_docs)]
+    pub category: UsageCategory,
     /// The idempotency key, unique for ever. The same key again is a repetition.
     pub idem_key: String,
 }
 
 impl Charge {
+    /// A charge for training that happened now, without a key.
+    pub fn new(
+        workspace: WorkspaceId,
+        amount: Credits,
+        details: impl Into<String>,
+        idem_key: impl Into<String>,
+    ) -> Self {
+        Self {
+            workspace,
+            amount,
+            details: details.into(),
+            key: None,
+            occurred_at: None,
+            category: UsageCategory::Training,
+            idem_key: idem_key.into(),
+        }
+    }
+
     pub(super) fn content(&self) -> [u8; 32] {
         let mut content = ContentDigest::new(Kind::Usage, self.workspace);
         content.number(self.amount.micro());
@@ -383,8 +272,12 @@ pub struct StatementLine {
     pub id: TransactionId,
     /// When it was posted.
     pub at: Timestamp,
+    /// When the last of its usage happened. `None`: when it was posted.
+    pub occurred_at: Option<Timestamp>,
     /// The kind of its transaction.
     pub kind: Kind,
+    /// What was used. `None`: it is no usage, or was posted before categories were stored.
+    pub category: Option<UsageCategory>,
     /// A description. Empty: it was erased.
     pub details: String,
     /// The change of the balance. Below zero: a charge.

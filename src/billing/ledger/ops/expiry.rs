@@ -1,0 +1,48 @@
+//! Expire credit.
+
+use serde_json::json;
+
+use super::super::super::events::BillingEvent;
+use super::super::error::LedgerError;
+use super::super::model::{Account, Draft, Kind, Lot, Posting};
+use super::super::store;
+use super::{new_id, write};
+use crate::audit::{self, Event};
+use crate::base::{Actor, WorkspaceId};
+use crate::db::Tx;
+
+/// The maximum number of lots that one call of [`expire_due`] expires, so that it does not delay other writes.
+const EXPIRE_BATCH_MAX: u32 = 500;
+
+/// Expires lots that are due, at most 500. Returns how many; the caller repeats it until the result is 0.
+///
+/// # Errors
+/// [`LedgerError::Db`].
+pub fn expire_due(tx: &mut Tx<'_>) -> Result<usize, LedgerError> {
+    let due = store::list_due(tx, EXPIRE_BATCH_MAX)?;
+    due.iter().try_for_each(|lot| expire(tx, lot))?;
+    Ok(due.len())
+}
+
+/// Expires the due lots of one wallet, so that no charge uses expired credit before the nightly job runs.
+pub(in crate::billing) fn expire_due_of(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<(), LedgerError> {
+    let due = store::list_due_of_workspace(tx, workspace)?;
+    due.iter().try_for_each(|lot| expire(tx, lot))
+}
+
+/// A lot may expire twice: after the clock was set back, a refund can fill it again. So the key is of this transaction.
+fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
+    let id = new_id(tx);
+    let postings = vec![
+        Posting::debit(Account::Lot(lot.id), lot.left),
+        Posting::credit(lot.origin.expiry_account(lot.category), lot.left),
+    ];
+    let idem_key = format!("expire:{}:{id}", lot.id);
+    let draft = Draft::new(lot.workspace, Kind::Expired, "Credit expired", idem_key, postings);
+    let posted = write(tx, &Actor::System, id, draft.content(), draft)?;
+    let event = Event::new(BillingEvent::CreditExpired)
+        .workspace(lot.workspace)
+        .target(posted.id)
+        .data(json!({"lot": lot.id.to_string(), "amount": lot.left.to_string()}));
+    Ok(audit::record(tx, &Actor::System, event)?)
+}
