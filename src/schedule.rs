@@ -71,6 +71,12 @@ const RECURRING: &[Recurring] = &[
         why: "writes lines that the journal lacks",
     },
     Recurring {
+        cron: "5 * * * * *",
+        job: audit::CHECKPOINT,
+        needs_right_clock: false,
+        why: "signs how far the audit goes",
+    },
+    Recurring {
         cron: "25 35 * * * *",
         job: VERIFY_JOURNAL,
         needs_right_clock: false,
@@ -167,6 +173,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(resources::jobs::SEND_PURGES, |app, _| Box::pin(resources::jobs::send_purges(app))),
     JobHandler::new(resources::jobs::RECOUNT, |app, _| Box::pin(resources::jobs::recount(app))),
     JobHandler::new(tokens::ROTATE_KEYS, |app, _| Box::pin(tokens::rotate_keys(app))),
+    JobHandler::new(audit::CHECKPOINT, |app, _| Box::pin(audit::checkpoint(app))),
     JobHandler::new(WRITE_JOURNAL, |app, _| Box::pin(with_journal(app, |app| app.write_journal().map(drop)))),
     JobHandler::new(VERIFY_JOURNAL, |app, _| {
         Box::pin(with_journal(app, |app| app.verify_journal(Extent::Daily).map(drop)))

@@ -1,5 +1,6 @@
 //! What can be wrong with the audit chain.
 
+use super::checkpoint::NoteFault;
 use crate::base::Problem;
 use crate::db;
 
@@ -14,6 +15,26 @@ pub enum AuditError {
         /// What does not match, as a clause.
         what: &'static str,
     },
+    /// The chain is whole in itself, and is not the one that a signed checkpoint is about: it was changed and made again.
+    /// What was changed is after event `after`.
+    #[error("the audit is damaged after event {after}: the events up to {size} are not those of a signed checkpoint")]
+    Rewritten {
+        /// The last event that a checkpoint confirms. 0: none does.
+        after: i64,
+        /// The number of events in the checkpoint.
+        size: i64,
+    },
+    /// Events at the end are missing.
+    #[error("the audit is damaged at event {}: it is missing, and a signed checkpoint has {size} events", events + 1)]
+    Cut {
+        /// The number of events that are there.
+        events: i64,
+        /// The number of events in the checkpoint.
+        size: i64,
+    },
+    /// The text to compare with is no checkpoint of this appliance.
+    #[error("the checkpoint cannot be used: {0}")]
+    Note(#[from] NoteFault),
     /// The database returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -22,7 +43,10 @@ pub enum AuditError {
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
-            AuditError::Damaged { .. } => Problem::internal(error),
+            AuditError::Damaged { .. }
+            | AuditError::Rewritten { .. }
+            | AuditError::Cut { .. }
+            | AuditError::Note(_) => Problem::internal(error),
             AuditError::Db(error) => error.into(),
         }
     }

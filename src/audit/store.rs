@@ -4,7 +4,7 @@ use rusqlite::{Row, named_params};
 
 use super::chain::Leaf;
 use super::model::{Epoch, KnownHead};
-use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, EPOCH, SUBJECT_KEY};
+use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, AUDIT_TREE, EPOCH, SUBJECT_KEY};
 use crate::base::{AccountId, Cursor, Digest, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
@@ -76,6 +76,18 @@ const HAS_EPOCHS: &str = "select exists (select 1 from sqlite_schema where type 
 const LIST_EPOCHS: &str = sql!("select ", columns!(EPOCH), " from epoch order by number");
 const INSERT_EPOCH: &str = insert!(EPOCH);
 
+const LIST_LEAVES: &str = "select leaf_hash from audit_event where seq > :after order by seq";
+// As with epochs: a snapshot of an earlier release has no tree.
+const HAS_TREE: &str = "select exists (select 1 from sqlite_schema where type = 'table' and name = 'audit_tree')";
+const FIND_TREE: &str = "select size, epoch, roots, note from audit_tree where id = 1";
+const REPLACE_TREE: &str = sql!(
+    insert!(AUDIT_TREE),
+    "
+    on conflict (id) do update set size = excluded.size, epoch = excluded.epoch, roots = excluded.roots,
+      note = excluded.note, made_at = excluded.made_at
+    where (size, epoch) < (excluded.size, excluded.epoch)"
+);
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_HEAD,
@@ -96,7 +108,19 @@ pub const STATEMENTS: &[&str] = &[
     HAS_EPOCHS,
     LIST_EPOCHS,
     INSERT_EPOCH,
+    LIST_LEAVES,
+    HAS_TREE,
+    FIND_TREE,
+    REPLACE_TREE,
 ];
+
+/// The row of `audit_tree`.
+pub(super) struct TreeRow {
+    pub size: i64,
+    pub epoch: i64,
+    pub roots: Vec<u8>,
+    pub note: String,
+}
 
 /// A row of `audit_event`.
 pub(super) struct EventRow {
@@ -323,6 +347,42 @@ pub fn insert_epoch(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<(), Error> {
             known_audit_seq: epoch.known.as_ref().map(|known| known.seq),
             known_audit_head: epoch.known.as_ref().map(|known| known.head),
             journal_accepted_missing: epoch.has_accepted_missing_journal,
+        }),
+    )?;
+    Ok(())
+}
+
+/// Calls `each` with the leaf of every event after number `after`.
+pub(super) fn walk_leaves(view: &View<'_>, after: i64, mut each: impl FnMut(Digest)) -> Result<(), Error> {
+    view.walk(LIST_LEAVES, named_params! {":after": after}, |row| {
+        each(only(row).map_err(Error::from)?);
+        Ok(())
+    })
+}
+
+/// The tree of the newest checkpoint. `None`: there is none yet.
+pub(super) fn find_tree(view: &View<'_>) -> Result<Option<TreeRow>, Error> {
+    if !view.one(HAS_TREE, [], only)? {
+        return Ok(None);
+    }
+    view.find(FIND_TREE, [], |row| {
+        by_name!(row, FIND_TREE => size, epoch, roots, note);
+        Ok(TreeRow { size: size.get()?, epoch: epoch.get()?, roots: roots.get()?, note: note.get()? })
+    })
+}
+
+/// Replaces the tree by a larger one, or by one of a later epoch. Otherwise nothing changes.
+pub(super) fn replace_tree(tx: &mut Tx<'_>, tree: &TreeRow) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        REPLACE_TREE,
+        values!(AUDIT_TREE => {
+            id: 1,
+            size: tree.size,
+            epoch: tree.epoch,
+            roots: tree.roots,
+            note: tree.note,
+            made_at: now,
         }),
     )?;
     Ok(())

@@ -5,7 +5,7 @@ use crate::db::{Cell, EVIDENCE, Erasure, LINK, SECRET, STATE, Table, exported, l
 const PROOF: &str = "evidence that the record was not changed (GDPR Art. 17(3)(e), Art. 32); ids are opaque";
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY, EPOCH];
+pub const TABLES: &[Table] = &[AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY, EPOCH, AUDIT_TREE];
 
 table! {
     /// The audit, a hash chain over commitments.
@@ -57,4 +57,15 @@ table! {
     known_audit_seq = left_out(EVIDENCE);
     known_audit_head = left_out(EVIDENCE);
     journal_accepted_missing = left_out(STATE);
+}
+
+table! {
+    /// The Merkle tree over the leaves, up to the newest checkpoint.
+    pub(crate) AUDIT_TREE: "audit_tree" { part: None, erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    size = left_out(EVIDENCE);
+    epoch = left_out(EVIDENCE);
+    roots = left_out(EVIDENCE);
+    note = left_out(EVIDENCE);
+    made_at = left_out(STATE);
 }

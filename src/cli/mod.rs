@@ -6,6 +6,7 @@
 //! **Start reading:** `arguments/mod.rs`, then `run.rs`.
 
 mod arguments;
+mod audit;
 mod backup;
 mod check;
 mod context;

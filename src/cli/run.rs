@@ -9,8 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, restore, serve,
-    services, site, status,
+    audit, backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, restore,
+    serve, services, site, status,
 };
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
@@ -76,7 +76,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Mail { command } => mail::mail(common, command),
         Command::Credit { command } => site::credit(common, command),
         Command::Ledger { command } => site::ledger(common, command),
-        Command::Audit { command } => site::audit(common, command),
+        Command::Audit { command } => audit::audit(common, command),
         Command::Snapshot { command } => site::snapshot(common, command),
         Command::Keyring { command } => site::keyring(common, command),
         Command::Clock { command } => site::clock(common, command),

@@ -1,23 +1,21 @@
-//! `domicile credit …`, `ledger …`, `audit …`, `snapshot …`, `keyring …` and `verify`.
+//! `domicile credit …`, `ledger …`, `snapshot …`, `keyring …` and `verify`.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::arguments::{
-    AuditCommand, ClockCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, SnapshotCommand,
-};
+use super::arguments::{ClockCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, SnapshotCommand};
 use super::context::{self, find_account, open};
 use super::failure::Failure;
 use super::maintenance;
 use super::output::{out, result, tell};
 use crate::audit::SiteEvent;
-use crate::audit::{self, AuditError, Epoch, Event};
+use crate::audit::{self, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
 use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
 use crate::snapshots::Damage;
-use crate::{clock, db, restore, snapshots, tokens};
+use crate::{clock, db, snapshots, tokens};
 
 pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Failure> {
     let CreditCommand::Grant { account, amount, reason } = command;
@@ -65,54 +63,6 @@ pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Fai
         out!("The ledger is correct: {} transactions, {} accounts.", checked.transactions, checked.accounts)?;
     }
     Ok(())
-}
-
-pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failure> {
-    let AuditCommand::Verify = command;
-    let app = open(common)?;
-    let verified = app.store().read_blocking(audit::verify).map_err(|error| match error {
-        AuditError::Damaged { .. } => Failure::damage(format!("{error}. Restore the last good snapshot and compare.")),
-        AuditError::Db(error) => Problem::from(error).into(),
-    })?;
-    let head = hex::encode(verified.head);
-    if common.json {
-        let restores: Vec<_> = verified.epochs.iter().map(epoch_json).collect();
-        out!(
-            "{}",
-            json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head, "restores": restores})
-        )?;
-    } else {
-        for epoch in &verified.epochs {
-            out!("{}", describe_epoch(epoch))?;
-        }
-        out!(
-            "The audit log is correct: {} events, {} private parts, head {head}.",
-            verified.events,
-            verified.private_parts
-        )?;
-    }
-    Ok(())
-}
-
-/// A restore, for people. The audit is not damaged by it.
-fn describe_epoch(epoch: &Epoch) -> String {
-    let (at, made) = (epoch.opened_at.day_and_time(), epoch.snapshot_made_at.day_and_time());
-    format!(
-        "Restored at {at} from the snapshot of {made}. {} The audit goes on after event {}.",
-        restore::loss(epoch),
-        epoch.audit_seq
-    )
-}
-
-fn epoch_json(epoch: &Epoch) -> serde_json::Value {
-    json!({
-        "epoch": epoch.number,
-        "restored_at": epoch.opened_at.rfc3339(),
-        "snapshot_made_at": epoch.snapshot_made_at.rfc3339(),
-        "audit_seq": epoch.audit_seq,
-        "lost_events": epoch.lost_events().map(|(first, last)| json!({"first": first, "last": last})),
-        "journal_missing_accepted": epoch.has_accepted_missing_journal,
-    })
 }
 
 pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(), Failure> {

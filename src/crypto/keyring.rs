@@ -328,6 +328,13 @@ impl Keyring {
         hex::encode(digest(&hmac_of(self.derive(purpose).expose()), text.as_bytes()))
     }
 
+    /// The key that signs checkpoints of the audit, and nothing else. It stays the same when peppers and data keys are
+    /// added, because others keep its public part.
+    pub fn checkpoint_key(&self) -> SigningKey {
+        let seed = digest(&hmac_of(self.signing_key.as_bytes()), b"domicile/derive/1/audit.checkpoint");
+        SigningKey::from_bytes(&seed)
+    }
+
     /// Signs `message` with the Ed25519 key of the appliance (RFC 8032).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing_key.sign(message).to_bytes()

@@ -10,7 +10,8 @@ use super::{health, manual, openapi, pages, site_files};
 use crate::base::RequestClass;
 use crate::http::assets;
 use crate::{
-    activity, api_keys, billing, console, people, privacy, resources, services, settings, signin, tokens, verification,
+    activity, api_keys, audit, billing, console, people, privacy, resources, services, settings, signin, tokens,
+    verification,
 };
 
 /// The largest batch of usage events in bytes: ample for 10,000 events.
@@ -238,6 +239,7 @@ routes! {
         => settings::pages::security::change_password_url;
     GET  "/.well-known/jwks.json"                     Public => tokens::api::key_set;
     GET  "/.well-known/oauth-authorization-server"    Public => tokens::api::metadata;
+    GET  "/v1/audit/head"                             Public => audit::api::head;
     POST "/v1/key-exposures"                          Public [visitor] => api_keys::api::report_exposures;
     POST "/v1/introspect"                             Service [fast(FastAnswer::Introspect)]
         => services::api::introspect;

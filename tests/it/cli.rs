@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::support::{Appliance, CommandOutput, PASSWORD};
 
+mod audit;
 mod care;
 mod changes;
 mod commands;

@@ -1,5 +1,7 @@
 //! The arguments of the commands about services, credit, evidence and the keyring.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 #[derive(Subcommand, Debug)]
@@ -134,8 +136,20 @@ pub(in crate::cli) enum LedgerCommand {
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum AuditCommand {
     /// Check every event of the hash chain. Exit 3: damage.
-    #[command(after_help = "Example:\n  domicile audit verify")]
-    Verify,
+    #[command(
+        after_help = "A checkpoint that was kept elsewhere also shows what somebody with every key has changed or removed: keep the output of `audit head`, or of /v1/audit/head, on another machine.\n\nExamples:\n  domicile audit verify\n  domicile audit verify --checkpoint checkpoint.txt"
+    )]
+    Verify {
+        /// Compare with the signed checkpoints in this file: one, or several after each other.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Sign how far the audit goes, and print the checkpoint. Keep it on another machine.
+    #[command(after_help = "Example:\n  domicile audit head > checkpoint.txt")]
+    Head,
+    /// Print the public key that other programs check checkpoints with (a vkey, C2SP signed-note).
+    #[command(after_help = "Example:\n  domicile audit key")]
+    Key,
 }
 
 #[derive(Subcommand, Debug)]

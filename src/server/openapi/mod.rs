@@ -15,7 +15,7 @@ use super::{docs, health};
 use crate::http::page::AppData;
 use crate::http::schema::{ErrorBody, ProblemDocument, ServerProblem};
 use crate::http::{Answer, json};
-use crate::{api_keys, billing, people, resources, services, settings, tokens, verification};
+use crate::{api_keys, audit, billing, people, resources, services, settings, tokens, verification};
 
 /// The OpenAPI document as JSON.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
@@ -43,6 +43,7 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         ),
         (name = "key holders", description = "For programs that have an API key."),
         (name = "sign-up", description = "For pages where people create accounts."),
+        (name = "audit", description = "For auditors: evidence that the record of events was not changed."),
         (name = "health", description = "For health probes, and the documentation of the API.")
     )
 )]
@@ -76,6 +77,7 @@ fn describe() -> utoipa::openapi::OpenApi {
         settings::api::Description::openapi(),
         resources::api::Description::openapi(),
         people::api::Description::openapi(),
+        audit::api::Description::openapi(),
     ] {
         description.merge(part);
     }

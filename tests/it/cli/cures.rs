@@ -85,9 +85,10 @@ fn healthcheck_of_an_address_needs_no_settings() {
 }
 
 fn demo(folder: &std::path::Path, port: u16) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_domicile"));
-    command.args(["demo", "--port", &port.to_string()]).env_clear().env("TMPDIR", folder);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // The process that runs the tests may ignore the hangup (nohup), and the demo would ignore it too.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_domicile"), "demo", "--port", &port.to_string()]);
+    command.env_clear().env("TMPDIR", folder).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

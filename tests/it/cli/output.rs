@@ -63,6 +63,8 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "drill",
         "ledger check",
         "audit verify",
+        "audit head",
+        "audit key",
         "clock confirm",
         "account list",
         "account show ada-l",

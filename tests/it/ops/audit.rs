@@ -17,7 +17,7 @@ impl TestSite {
     fn verify(&mut self) -> Result<AuditSummary, (i64, &'static str)> {
         self.write(|tx| audit::verify(tx)).map_err(|error| match error {
             AuditError::Damaged { seq, what } => (seq, what),
-            AuditError::Db(error) => panic!("{error}"),
+            error => panic!("{error}"),
         })
     }
 

@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod billing;
 mod certificate;
+mod checkpoints;
 mod clock;
 mod emails;
 mod entry_links;

@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+mod checkpoints;
+mod verify;
+
+pub use checkpoints::{NewCheckpoint, newest_checkpoint, next_checkpoint, public_key, store_checkpoint};
+pub use verify::{Verified, open_checkpoints, verify, verify_against, verify_since};
+
 use super::chain::{self, Leaf};
-use super::error::AuditError;
 use super::event_type::EventKind;
 use super::event_type::{AccessChange, Outcome, Part};
-use super::model::{AuditSummary, Event, Filter, RecordedEvent};
+use super::model::{Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
 use crate::base::{
     AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, SecurityEvent, WorkspaceId, days,
@@ -239,77 +244,6 @@ pub fn leaf_of_event(view: &View<'_>, seq: i64) -> Result<Option<Digest>, Error>
 /// [`Error`].
 pub fn epoch_number(view: &View<'_>) -> Result<i64, Error> {
     Ok(store::list_epochs(view)?.last().map_or(1, |epoch| epoch.number))
-}
-
-/// Checks every event against its predecessor and its own leaf, and every private part that still exists against its
-/// commitment. 10 million events take about ten seconds.
-///
-/// # Errors
-/// [`AuditError::Damaged`] with the first event that does not match; [`AuditError::Db`].
-pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
-    verify_since(view, 0, GENESIS)
-}
-
-/// As [`verify`], for the events after one that was verified before: its number, and its leaf. The summary has the number
-/// of all events, and the private parts of those after it.
-///
-/// # Errors
-/// As [`verify`]; also if that event has another leaf now.
-pub fn verify_since(view: &View<'_>, seq: i64, leaf: Digest) -> Result<AuditSummary, AuditError> {
-    if leaf_of_event(view, seq)? != Some(leaf) {
-        return Err(AuditError::Damaged { seq, what: "it is not the event that was verified before" });
-    }
-    let epochs = store::list_epochs(view)?;
-    let mut head = leaf;
-    let mut events = seq;
-    let mut private_parts = 0;
-    store::walk_events(view, seq, |row| {
-        let damaged = |what| AuditError::Damaged { seq: row.seq, what };
-        if row.seq != events + 1 {
-            return Err(AuditError::Damaged { seq: events + 1, what: "the event is missing" });
-        }
-        if row.previous != head {
-            return Err(damaged("it does not follow the event before it"));
-        }
-        if chain::leaf(&head, &leaf_of(&row)) != row.leaf {
-            return Err(damaged("its content was changed"));
-        }
-        private_parts += verify_private(view, &row)?;
-        head = row.leaf;
-        events = row.seq;
-        Ok(())
-    })?;
-    for epoch in &epochs {
-        if leaf_of_event(view, epoch.audit_seq)? != Some(epoch.audit_head) {
-            return Err(AuditError::Damaged { seq: epoch.audit_seq, what: "a restore began after another event" });
-        }
-    }
-    // The loop skips events without commitments, which saves a query per event.
-    if let Some(seq) = store::find_uncommitted(view, seq)? {
-        return Err(AuditError::Damaged { seq, what: "it has a private part without a commitment" });
-    }
-    Ok(AuditSummary { events, private_parts, head, epochs })
-}
-
-fn verify_private(view: &View<'_>, row: &EventRow) -> Result<i64, AuditError> {
-    let damaged = |what| AuditError::Damaged { seq: row.seq, what };
-    if row.commitments == NO_COMMITMENTS {
-        return Ok(0);
-    }
-    let commitments: Value =
-        serde_json::from_str(&row.commitments).map_err(|_| damaged("its commitments cannot be read"))?;
-    let parts = store::list_private(view, row.seq)?;
-    for part in &parts {
-        let key = find_subject_key(view, &part.subject)?.ok_or_else(|| damaged("a private part has no key"))?;
-        let opened = seal::open_under(&key, &seal_context(row.seq, &part.part), &part.sealed)
-            .map_err(|_| damaged("a private part was changed"))?;
-        let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged("a private part is not text"))?;
-        let committed = commitments.get(&part.part).and_then(Value::as_str);
-        if committed != Some(&chain::commitment(&part.salt, &part.subject, &part.part, text)) {
-            return Err(damaged("a private part does not match its commitment"));
-        }
-    }
-    Ok(i64::try_from(parts.len()).unwrap_or(i64::MAX))
 }
 
 /// Events that the person caused, events about their account and events in their workspace, newest first, with the
