@@ -27,6 +27,17 @@ fn pages() -> BTreeMap<String, String> {
     files_under(&folder(), "md").iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
 }
 
+/// The quotas of networks in the source tree, by their rows in the manual.
+const QUOTAS: [(&str, &str); 7] = [
+    ("username_check", "is this username free?"),
+    ("passkey challenges", "challenges for a passkey"),
+    ("service_enrolments", "codes that enrol a service"),
+    ("key_exposures", "reports of keys that were found in public"),
+    ("slowed sign-ins", "passwords whose network is slowed down"),
+    ("keys refused", "refused keys"),
+    ("incidents logged", "refused forms and keys, and people who must wait"),
+];
+
 /// A block between two fences: what is written after the first one, and the text.
 struct Block {
     page: String,
@@ -265,4 +276,23 @@ fn every_path_and_metric_of_the_manual_exists() {
         .collect();
     let table = table.join("\n");
     assert!(pages()["monitoring"].contains(&table), "the table of metrics must be:\n{table}");
+}
+
+#[test]
+fn the_page_about_security_has_the_quotas_of_networks() {
+    let page = pages().remove("security").unwrap();
+    let mut found = 0;
+    for file in files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "rs") {
+        for quota in std::fs::read_to_string(&file).unwrap().split("NetworkQuota { name: \"").skip(1) {
+            let (name, rest) = quota.split_once("\", per_minute: ").unwrap();
+            let per_minute = rest.split_once(' ').unwrap().0;
+            let (_, row) = QUOTAS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no row: {name}"));
+            assert!(page.contains(&format!("| {row} | {per_minute} |")), "security.md lacks {row}: {per_minute}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, QUOTAS.len());
+    let slowest =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/signin/flows/prove_password.rs"));
+    assert!(slowest.unwrap().contains("const SLOWED_SECONDS_MAX: u32 = 20;"), "security.md says 20 seconds");
 }

@@ -34,8 +34,6 @@ pub(in crate::sessions) struct Rule {
 /// How much is free, and how the waits grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::sessions) struct Limit {
-    /// For the manual.
-    pub words: &'static str,
     /// Counts without a wait.
     pub free: u32,
     /// The first waits.
@@ -53,18 +51,12 @@ const QUARTER: Duration = minutes(15);
 pub(in crate::sessions) const WAIT_MAX: Duration = days(1);
 
 /// Guesses: four without a wait, one after 30 s, then a quarter of an hour, half an hour, an hour … a day.
-const GUESSES: Limit = Limit {
-    words: "5 in 15 minutes, then waits that double up to a day; one is forgotten each day",
-    free: 3,
-    early: &[seconds(30)],
-    then: QUARTER,
-    longest: WAIT_MAX,
-    forgets_one_after: hours(24),
-};
+const GUESSES: Limit =
+    Limit { free: 3, early: &[seconds(30)], then: QUARTER, longest: WAIT_MAX, forgets_one_after: hours(24) };
 
 /// At most `free` at once, then one for each `every`.
-const fn steady(words: &'static str, free: u32, every: Duration) -> Limit {
-    Limit { words, free: free - 1, early: &[], then: every, longest: every, forgets_one_after: every }
+const fn steady(free: u32, every: Duration) -> Limit {
+    Limit { free: free - 1, early: &[], then: every, longest: every, forgets_one_after: every }
 }
 
 macro_rules! rules {
@@ -108,7 +100,6 @@ rules! {
         "wrong passwords of unknown browsers with any names",
         "network (IPv4 /24, IPv6 /56)",
         Limit {
-            words: "100 at once, then one each 9 seconds",
             free: 99,
             early: &[],
             then: minutes(1),
@@ -119,27 +110,23 @@ rules! {
     /// The mail that lets an unknown browser in.
     CONFIRMATION = "confirm",
         "mails with a link that confirms a browser",
-        "name and account", steady("1 in 12 hours, until its link is used", 1, hours(12)),
-        "no further mail: the link is valid for a day";
+        "name and account", steady(1, hours(12)),
+        "no further mail until its link is used, which is valid for a day";
     /// Mails that anybody can cause, by who gets them.
     MAILS_TO = "mails-to",
         "mails with codes and reset links that somebody asked for who is not signed in",
         "address",
-        Limit {
-            words: "4 at once, one after 30 seconds, then one each 15 minutes",
-            longest: QUARTER,
-            ..GUESSES
-        },
+        Limit { longest: QUARTER, ..GUESSES },
         "429; the newest code or link is at most that old";
     /// Mails that anybody can cause, by who asks.
     MAILS_OF = "mails-of",
         "the same mails",
-        "network that asks", steady("60 at once, then one a minute", 60, minutes(1)),
+        "network that asks", steady(60, minutes(1)),
         "429; browsers known to the account are not counted";
     /// Mails that anybody can cause.
     MAILS_ALL = "mails-all",
         "the same mails",
-        "site", steady("1,000 at once, then one a second", 1000, seconds(1)),
+        "site", steady(1000, seconds(1)),
         "429; browsers known to the account are not counted";
 }
 
@@ -179,6 +166,41 @@ mod tests {
         }
     }
 
+    /// `15 minutes`; `a day` for one of its unit.
+    fn in_words(time: Duration) -> String {
+        let units = [(days(1), "a day"), (hours(1), "an hour"), (minutes(1), "a minute"), (seconds(1), "a second")];
+        let (unit, one) = units.into_iter().find(|(unit, _)| time.as_secs().is_multiple_of(unit.as_secs())).unwrap();
+        let name = one.split_once(' ').unwrap().1;
+        match time.as_secs() / unit.as_secs() {
+            1 => one.to_owned(),
+            number => format!("{number} {name}s"),
+        }
+    }
+
+    /// How many, for the manual.
+    fn how_many(limit: Limit) -> String {
+        let at_once = limit.free + 1;
+        if limit.longest > limit.then {
+            return format!(
+                "{} in {}, then waits that double up to {}; one is forgotten each {}",
+                at_once as usize + limit.early.len(),
+                in_words(limit.then),
+                in_words(limit.longest),
+                in_words(limit.forgets_one_after).trim_start_matches("a "),
+            );
+        }
+        // While one waits for the next, others are forgotten.
+        let rate = in_words(limit.then.min(limit.forgets_one_after));
+        if at_once == 1 {
+            return format!("1 in {rate}");
+        }
+        let thousands = if at_once < 1000 { String::new() } else { format!("{},", at_once / 1000) };
+        let rest = if at_once < 1000 { at_once.to_string() } else { format!("{:03}", at_once % 1000) };
+        let early: String = limit.early.iter().map(|wait| format!("one after {}, ", in_words(*wait))).collect();
+        let steady = if rate.starts_with("a ") { format!("one {rate}") } else { format!("one each {rate}") };
+        format!("{thousands}{rest} at once, {early}then {steady}")
+    }
+
     #[test]
     fn keys_of_rules_differ() {
         for (index, rule) in RULES.iter().enumerate() {
@@ -190,7 +212,7 @@ mod tests {
     fn the_manual_has_this_table() {
         let mut table = "| what is counted | per | how many | then |\n|---|---|---|---|\n".to_owned();
         for Rule { counted, per, limit, then, .. } in RULES {
-            table += &format!("| {counted} | {per} | {} | {then} |\n", limit.words);
+            table += &format!("| {counted} | {per} | {} | {then} |\n", how_many(*limit));
         }
         let manual = include_str!("../../../templates/manual/security.md");
         assert!(manual.contains(&table), "The manual must have this table:\n{table}");
