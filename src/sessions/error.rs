@@ -46,3 +46,23 @@ impl From<TooManyMails> for Problem {
         Self { retry_after_seconds: Some(wait.wait_seconds), ..Self::new(429, "too_many_mails", sentence) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_must_wait_is_told_how_long() {
+        let wait = RetryAfter { wait_seconds: 90 };
+        let refused: [Problem; 4] = [
+            wait.into(),
+            TooManyMails::ToThisAddress(wait).into(),
+            TooManyMails::FromThisNetwork(wait).into(),
+            TooManyMails::OfTheSite(wait).into(),
+        ];
+        for problem in refused {
+            assert_eq!((problem.status, problem.retry_after_seconds), (429, Some(90)));
+            assert!(problem.sentence.to_lowercase().contains("wait 90 seconds"), "{}", problem.sentence);
+        }
+    }
+}

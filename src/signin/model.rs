@@ -4,7 +4,7 @@ use crate::accounts::Username;
 use crate::base::{AccountId, EmailAddress, Secret};
 use crate::config::Provider;
 use crate::config::{Config, Signup, SignupMode};
-use crate::factors::Assertion;
+use crate::factors::{Assertion, EnrolledFactors};
 
 /// The sign-up form.
 pub struct SignUp {
@@ -199,6 +199,16 @@ pub struct StepUpOptions {
     pub provider: bool,
 }
 
+impl StepUpOptions {
+    /// Those of a person with a second factor, who must use it: a password that was watched while it was typed is not
+    /// enough. `None`: the person has no second factor.
+    pub fn by_factor(enrolled: &EnrolledFactors) -> Option<Self> {
+        let code = enrolled.has_totp || enrolled.codes_left > 0;
+        let options = Self { password: false, code, passkey: enrolled.passkeys > 0, provider: false };
+        enrolled.is_any().then_some(options)
+    }
+}
+
 /// How a sign-in continues.
 pub enum SignInOutcome {
     /// The person is signed in.
@@ -229,4 +239,21 @@ pub struct NewPerson {
     pub is_verified: bool,
     /// Whether the person is an operator.
     pub is_operator: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_factor_is_the_proof_and_a_recovery_code_replaces_it() {
+        let of = |has_totp, passkeys, codes_left| {
+            StepUpOptions::by_factor(&EnrolledFactors { has_totp, passkeys, codes_left })
+                .map(|StepUpOptions { password, code, passkey, provider }| [password, code, passkey, provider])
+        };
+        assert_eq!([of(false, 0, 0), of(false, 0, 10)], [None, None]);
+        assert_eq!([of(true, 0, 0), of(true, 0, 10)], [Some([false, true, false, false]); 2]);
+        assert_eq!([of(false, 1, 1), of(true, 2, 0)], [Some([false, true, true, false]); 2]);
+        assert_eq!(of(false, 1, 0), Some([false, false, true, false]));
+    }
 }

@@ -12,13 +12,10 @@ use crate::db::{self, Decided, Decision, Tx, View};
 use crate::factors::{self, FactorError, FactorProof};
 use crate::sessions::{self, RenewedCookie};
 
-/// Which proofs the person can use. A person with a second factor must use it: a password that was watched while it was
-/// typed is not enough.
+/// Which proofs the person can use.
 pub(in crate::signin) fn step_up_options(view: &View<'_>, account: AccountId) -> Result<StepUpOptions, db::Error> {
-    let enrolled = factors::enrolled(view, account)?;
-    if enrolled.is_any() {
-        let code = enrolled.has_totp || enrolled.codes_left > 0;
-        return Ok(StepUpOptions { password: false, code, passkey: enrolled.passkeys > 0, provider: false });
+    if let Some(options) = StepUpOptions::by_factor(&factors::enrolled(view, account)?) {
+        return Ok(options);
     }
     let password = accounts::password_hash(view, account)?.is_some();
     let provider = !password && oauth::usable_identities(view, account, None)? > 0;
