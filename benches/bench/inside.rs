@@ -126,7 +126,11 @@ fn audit_append(app: &App) -> Result<Row, Failure> {
 
 /// The time of the writer thread for one usage event, without HTTP and without the commit.
 fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
-    let actor = Actor::Service { service: ServiceId::new(app.now(), &mut Rng::seeded(4)), name: "training".into() };
+    let actor = Actor::Service {
+        service: ServiceId::new(app.now(), &mut Rng::seeded(4)),
+        name: "training".into(),
+        request: String::new(),
+    };
     let events = f64::from(BATCHES * BATCH);
     let bodies: Vec<String> = (0..BATCHES).map(|_| requests::usage_body(&fixture.customers, BATCH as usize)).collect();
     let before = cpu_of_this_thread();

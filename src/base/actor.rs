@@ -87,6 +87,8 @@ pub enum Actor {
         service: ServiceId,
         /// The name of the service, unique on this appliance.
         name: String,
+        /// The id of the request, which its answer and the log have. Empty: it has none.
+        request: String,
     },
     /// The admin at the command line of the machine.
     Operator,
@@ -136,6 +138,14 @@ impl Actor {
                 Some(visitor)
             }
             Self::Service { .. } | Self::Operator | Self::System => None,
+        }
+    }
+
+    /// The id of the request, which its answer and the log have. Empty: it has none.
+    pub fn request(&self) -> &str {
+        match self {
+            Self::Service { request, .. } => request,
+            _ => self.visitor().map_or("", |visitor| &visitor.request),
         }
     }
 

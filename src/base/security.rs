@@ -19,7 +19,7 @@ pub struct SecurityEvent {
     pub account: String,
     /// What else says why, such as the code of the refusal. Empty: nothing.
     pub reason: &'static str,
-    /// The id of the request, as in its answer and in other lines of the log. Empty: it was no request of a visitor.
+    /// The id of the request, as in its answer and in other lines of the log. Empty: it was no request.
     pub request: String,
 }
 

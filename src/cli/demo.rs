@@ -194,7 +194,7 @@ fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Proble
     }
     let name = services::ServiceName::parse("training").ok_or_else(invalid)?;
     let (service, credential) = services::create(tx, &operator, &name, Grant::default())?;
-    let service = Actor::Service { service: service.id, name: service.name };
+    let service = Actor::Service { service: service.id, name: service.name, request: String::new() };
     for (sku, quantity, days_ago) in HISTORY {
         let events = usage_events(tx, &owners, sku, quantity, days_ago);
         usage::record_batch(tx, &service, &events)?;

@@ -300,8 +300,9 @@ fn theme_to_mirror(request: &actix_web::HttpRequest) -> Option<String> {
 fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, hsts: Option<&HeaderValue>) {
     let status = response.status();
     let is_fault = status.is_server_error() || status.is_client_error();
-    // Successful responses of the hot path need no request id.
-    if is_fault || matches!(client, ClientKind::Page | ClientKind::KeyHolder) {
+    // Successful responses of the hot path need no request id. Other requests of services have one, for the log.
+    let needs_id = is_fault || matches!(client, ClientKind::Page | ClientKind::KeyHolder);
+    if needs_id || response.request().extensions().contains::<RequestId>() {
         let id = RequestId::of(response.request());
         let headers = response.headers_mut();
         headers.remove("x-page");

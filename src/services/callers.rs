@@ -17,12 +17,17 @@ const CACHE_MAX: usize = 4_096;
 
 /// An authenticated service. A handler that takes one is only for services.
 #[derive(Clone)]
-pub struct Caller(pub Arc<Service>);
+pub struct Caller {
+    /// What is known about the service.
+    pub service: Arc<Service>,
+    /// The id of the request, for the log. Empty: it has none, because it changes nothing.
+    pub request: String,
+}
 
 impl Caller {
     /// The actor for operations and the audit.
     pub fn actor(&self) -> Actor {
-        Actor::Service { service: self.0.id, name: self.0.name.clone() }
+        Actor::Service { service: self.service.id, name: self.service.name.clone(), request: self.request.clone() }
     }
 
     /// Fails unless the service has the scope.
@@ -30,18 +35,18 @@ impl Caller {
     /// # Errors
     /// 403 `insufficient_scope`.
     pub fn require(&self, scope: ServiceScope) -> Result<(), Problem> {
-        if self.0.grant.scopes.contains(scope) { Ok(()) } else { Err(ServiceError::MissingScope(scope).into()) }
+        if self.service.grant.scopes.contains(scope) { Ok(()) } else { Err(ServiceError::MissingScope(scope).into()) }
     }
 
     /// The workspaces that the service may touch, in order. `None`: all.
     pub fn workspaces(&self) -> Option<&[WorkspaceId]> {
-        self.0.grant.workspaces.listed()
+        self.service.grant.workspaces.listed()
     }
 
     /// Whether the service may touch the workspace with this id. Another text is no workspace that it may touch, unless it
     /// may touch all.
     pub fn may_touch(&self, workspace: &str) -> bool {
-        let granted = &self.0.grant.workspaces;
+        let granted = &self.service.grant.workspaces;
         granted.listed().is_none() || WorkspaceId::parse(workspace).is_some_and(|id| granted.contains(id))
     }
 }
@@ -87,7 +92,7 @@ impl Callers {
         let generation = store.generation();
         let found = self.app.query_inline(|view| ops::find_by_credential(view, credential))?;
         let Some((service, ends_at)) = found else { return Ok(None) };
-        let caller = Caller(Arc::new(service));
+        let caller = Caller { service: Arc::new(service), request: String::new() };
         let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHE_MAX {
             cache.clear();
@@ -100,14 +105,14 @@ impl Callers {
     pub(super) fn take_seen(&self) -> BTreeSet<ServiceId> {
         let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
         let seen = cache.values().filter(|cached| cached.is_seen.swap(false, Ordering::Relaxed));
-        seen.map(|cached| cached.caller.0.id).collect()
+        seen.map(|cached| cached.caller.service.id).collect()
     }
 
     /// The service with this digest, if nothing about it has changed since it was read, and the credential has not ended.
     fn cached(&self, digest: &LookupDigest) -> Option<Caller> {
         let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
         let Cached { generation, caller, ends_at, is_seen } = cache.get(digest)?;
-        let is_unchanged = self.app.store().is_unchanged_since(Subject::Service(caller.0.id), *generation);
+        let is_unchanged = self.app.store().is_unchanged_since(Subject::Service(caller.service.id), *generation);
         let is_valid = is_unchanged && ends_at.is_none_or(|end| self.app.now() < end);
         // Written once a minute only, so that the workers share the cache line.
         if is_valid && !is_seen.load(Ordering::Relaxed) {

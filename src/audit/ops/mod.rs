@@ -82,12 +82,12 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     sealed.iter().try_for_each(|part| store::insert_private(tx, last + 1, part))
 }
 
-/// Puts what is about security into the log: what failed or was denied, sign-ins, what gives or takes access, and what the
-/// operator does.
+/// Puts what is about security into the log: what failed or was denied, sign-ins, what gives or takes access, what happens to
+/// connected services, and what the operator does.
 fn note_security(tx: &mut Tx<'_>, actor: &Actor, event: &Event) {
     let is_about_security = event.outcome != Outcome::Success
         || event.kind.access != AccessChange::None
-        || event.kind.name.starts_with("auth.")
+        || ["auth.", "service."].iter().any(|prefix| event.kind.name.starts_with(prefix))
         || actor.kind() == Actor::Operator.kind();
     if !is_about_security {
         return;
@@ -99,7 +99,7 @@ fn note_security(tx: &mut Tx<'_>, actor: &Actor, event: &Event) {
         visitor: actor.visitor().map(|visitor| visitor.address.clone()).unwrap_or_default(),
         account: event.subject.or(actor.account()).map(AccountId::to_text).unwrap_or_default(),
         reason: "",
-        request: actor.visitor().map(|visitor| visitor.request.clone()).unwrap_or_default(),
+        request: actor.request().to_owned(),
     });
 }
 

@@ -89,7 +89,7 @@ pub async fn record_events(
     let body = body.map_err(json::body_problem)?;
     let key = json::idempotency_key(request.headers())?;
     let actor = caller.actor();
-    let service = caller.0.id.to_string();
+    let service = caller.service.id.to_string();
     let read = if is_one_cloud_event(&request) { usage_events::read_one_event } else { usage_events::read_events };
     let (repeatable, events) = json::parse_large(body, move |body| {
         let hash = || Sha256::digest(body).into();

@@ -95,7 +95,7 @@ impl ServiceWrite {
         let repeatable = json::idempotency_key(request.headers())?.map(|key| {
             // The path has the id of the resource.
             let hash = Sha256::new().chain_update(request.path()).chain_update(b"\n").chain_update(body).finalize();
-            Request { actor: caller.0.id.to_string(), route, key, hash: hash.into() }
+            Request { actor: caller.service.id.to_string(), route, key, hash: hash.into() }
         });
         Ok(Self { actor: caller.actor(), repeatable })
     }

@@ -60,7 +60,7 @@ pub(super) fn caller_in_form(
         (Some(name), Some(secret)) => Some(named_caller(callers, name, secret)?),
         (None, Some(secret)) => Some(callers.find(secret)?.ok_or_else(no_service)?),
         (Some(name), None) => {
-            if in_headers.as_ref().is_some_and(|caller| !caller.0.is_named(name)) {
+            if in_headers.as_ref().is_some_and(|caller| !caller.service.is_named(name)) {
                 return Err(no_service());
             }
             None
@@ -79,5 +79,5 @@ pub(super) fn caller_in_form(
 
 fn named_caller(callers: &Callers, name: &str, credential: &str) -> Result<Caller, Problem> {
     let caller = callers.find(credential.trim())?.ok_or_else(no_service)?;
-    if caller.0.is_named(name) { Ok(caller) } else { Err(no_service()) }
+    if caller.service.is_named(name) { Ok(caller) } else { Err(no_service()) }
 }

@@ -155,7 +155,7 @@ pub async fn inbox(
 ) -> Answer {
     let after = parse_number("after", &query.after, i64::MAX.unsigned_abs())?.cast_signed();
     let wait = seconds(parse_number("wait", &query.wait, WAIT_SECONDS_MAX)?);
-    let service = caller.0.id;
+    let service = caller.service.id;
     let watch = Stopwatch::start();
     let waiting = if wait.is_zero() { None } else { Some((polls.enter(service)?, app.try_permit(WAITING))) };
     let may_wait = matches!(waiting, Some((_, Some(_))));
@@ -230,7 +230,7 @@ pub async fn acknowledge(
     let request: AckRequest = json::parse(&body)?;
     let acknowledgement = Acknowledgement::new(request.outcome.into(), &request.detail).ok_or(InboxError::Detail)?;
     let id = CommandId::parse(&id).ok_or(InboxError::NotFound)?;
-    let (handlers, service) = (handlers.0, caller.0.id);
+    let (handlers, service) = (handlers.0, caller.service.id);
     let done = app.write(move |tx| inbox::acknowledge(tx, handlers, service, id, &acknowledgement)).await?;
     json::ok(&AckResponse::from(done))
 }

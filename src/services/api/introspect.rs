@@ -230,8 +230,8 @@ fn introspect_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Sc
     if !tokens::is_token_shaped(token) {
         return Ok(json::private(200, INACTIVE));
     }
-    let id = caller.0.id.to_string();
-    let found = app.query_inline(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
+    let id = caller.service.id.to_string();
+    let found = app.query_inline(|view| tokens::examine(view, token, &[&caller.service.name, &id]))?;
     let Some(claims) = found.filter(|claims| caller.may_touch(&claims.workspace)) else {
         return Ok(json::private(200, INACTIVE));
     };

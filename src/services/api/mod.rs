@@ -20,7 +20,7 @@ use utoipa::{IntoResponses, OpenApi};
 use super::callers::{Caller, Callers};
 use crate::base::{self, Problem};
 use crate::http::schema::ProblemDocument;
-use crate::http::{Fault, Field};
+use crate::http::{Fault, Field, RequestId};
 
 pub use credentials::caller_in_headers;
 pub use forward_auth::{forward_auth, forward_auth_without_session};
@@ -67,7 +67,8 @@ impl FromRequest for Caller {
 
 fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
     let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::internal("no callers in the request"))?;
-    Ok(caller_in_headers(callers, request.headers())?.ok_or_else(credentials::no_service)?)
+    let caller = caller_in_headers(callers, request.headers())?.ok_or_else(credentials::no_service)?;
+    Ok(Caller { request: RequestId::of(request), ..caller })
 }
 
 /// The value of a field of the form. An empty one counts as not sent (RFC 6749 §3.2).

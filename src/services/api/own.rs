@@ -240,7 +240,9 @@ pub async fn enrol(app: Data<Arc<App>>, visitor: VisitorOf, body: Result<Bytes, 
         ..Problem::new(429, "too_many_attempts", "Too many attempts from this network. Try again in a minute.")
     })?;
     let EnrolmentRequest { code } = json::parse(&body.map_err(json::body_problem)?)?;
-    let Enrolled { service, credential, webhook_secret } = app.write(move |tx| ops::enrol(tx, code.trim())).await?;
+    let request = visitor.0.request;
+    let Enrolled { service, credential, webhook_secret } =
+        app.write(move |tx| ops::enrol(tx, code.trim(), request)).await?;
     let (scopes, workspaces) = grant_members(&service.grant);
     let answer = Enrolment {
         id: service.id.to_string(),
@@ -263,7 +265,7 @@ pub async fn enrol(app: Data<Arc<App>>, visitor: VisitorOf, body: Result<Bytes, 
     responses((status = 200, description = "The service.", body = OwnAnswer), ServiceRefusals, ServerProblem)
 )]
 pub async fn own(app: Data<Arc<App>>, caller: Caller) -> Answer {
-    let body = app.read_inline(|view| render(view, &caller.0, None))?;
+    let body = app.read_inline(|view| render(view, &caller.service, None))?;
     Ok(json::private(200, body))
 }
 
@@ -321,16 +323,16 @@ pub async fn put_own(
     let draft: ManifestBody = json::parse(&body)?;
     let manifest = Manifest::new(draft.into()).map_err(ServiceError::Manifest)?;
     let repeatable = key.map(|key| {
-        let (actor, hash) = (caller.0.id.to_string(), Sha256::digest(&body).into());
+        let (actor, hash) = (caller.service.id.to_string(), Sha256::digest(&body).into());
         Request { actor, route: "PUT /v1/services/self", key, hash }
     });
     let put = move |tx: &mut crate::db::Tx<'_>| {
         let mut secret_answer = None;
         idempotency::once(tx, repeatable.as_ref(), |tx| {
             let made = ops::put_manifest(tx, &caller.actor(), &manifest)?;
-            let body = render(tx, &caller.0, None)?;
+            let body = render(tx, &caller.service, None)?;
             // A stored answer has no secret.
-            secret_answer = made.map(|made| render(tx, &caller.0, Some(made.expose()))).transpose()?;
+            secret_answer = made.map(|made| render(tx, &caller.service, Some(made.expose()))).transpose()?;
             Ok::<_, ServiceError>(idempotency::Answer { status: 200, body })
         })
         .map(|(answer, is_repetition)| (answer.status, secret_answer.unwrap_or(answer.body), is_repetition))

@@ -266,7 +266,7 @@ fn parse_request(
                 "An audience is one word of 1 to 255 visible characters, such as a service's name or address.";
             Problem::field("audience", "invalid_target", sentence)
         })?,
-        (None, Some(caller)) => Audience::of_service(&caller.0.name),
+        (None, Some(caller)) => Audience::of_service(&caller.service.name),
         (None, None) => {
             return Err(invalid("audience", "The form needs audience, with the service that the token is for."));
         }

@@ -45,17 +45,17 @@ pub fn create_enrol_code(
     Ok(EnrolCode { service, code: text.into_secret(), expires_at })
 }
 
-/// Connects the service whose code it is. The code is used up.
+/// Connects the service whose code it is. The code is used up. `request`: the id of the request, for the log.
 ///
 /// # Errors
 /// [`ServiceError::EnrolCode`]: the code is wrong, was used or has expired.
 // No permission: the code is the proof.
-pub fn enrol(tx: &mut Tx<'_>, code: &str) -> Result<Enrolled, ServiceError> {
+pub fn enrol(tx: &mut Tx<'_>, code: &str, request: String) -> Result<Enrolled, ServiceError> {
     let service = take_enrolment(tx, code)?.ok_or(ServiceError::EnrolCode)?;
     let service = store::find(tx, &service.to_string())?.ok_or(ServiceError::EnrolCode)?;
     let credential = issue(tx, service.id)?;
     let webhook_secret = inbox::create_webhook_secret(tx, service.id)?;
-    let actor = Actor::Service { service: service.id, name: service.name.clone() };
+    let actor = Actor::Service { service: service.id, name: service.name.clone(), request };
     audit::record(tx, &actor, event_about(ServiceEvent::Enrolled, &service))?;
     Ok(Enrolled { service, credential, webhook_secret })
 }

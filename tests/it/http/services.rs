@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Appliance};
+use crate::support::{Answer, Appliance, wait_for};
 
 fn code_of(answer: &Answer) -> (u16, String) {
     (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
@@ -112,6 +112,16 @@ fn each_address_needs_its_scope() {
     assert!(refused.json()["error"].as_str().unwrap().contains("keys:verify"));
 }
 
+/// The event is in the log, with the id that the answer has.
+fn noted(site: &Appliance, event: &str, answer: &Answer) {
+    let event = format!("event={event} outcome=success visitor=\"\" actor=service ");
+    let id = format!(" request={}\n", answer.header("x-request-id"));
+    wait_for("the event in the log", || {
+        let log = site.log();
+        log.lines().any(|line| line.contains(&event) && format!("{line}\n").contains(&id)).then_some(())
+    });
+}
+
 #[test]
 fn a_service_enrols_with_a_code_and_says_what_it_is() {
     let site = Appliance::running();
@@ -123,6 +133,7 @@ fn a_service_enrols_with_a_code_and_says_what_it_is() {
     let enrolled = enrol(&json!({"code": code}));
     assert_eq!((enrolled.status, enrolled.header("cache-control")), (201, "no-store"), "{enrolled:?}");
     let credential = enrolled.json()["credential"].as_str().unwrap().to_owned();
+    noted(&site, "service.enrolled", &enrolled);
     // A used code gets the answer of a wrong one.
     let used = enrol(&json!({"code": code}));
     assert_eq!((used.status, &used.json()["error"]), (wrong.status, &wrong.json()["error"]));
@@ -139,6 +150,7 @@ fn a_service_enrols_with_a_code_and_says_what_it_is() {
     });
     let put = call("PUT").header("Idempotency-Key", "one").json(&manifest).send();
     assert_eq!((put.status, &put.json()["manifest"]), (200, &manifest), "{put:?}");
+    noted(&site, "service.manifest_changed", &put);
     assert_eq!(call("GET").send().json(), put.json());
     let again = call("PUT").header("Idempotency-Key", "one").json(&manifest).send();
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"));

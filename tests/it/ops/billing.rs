@@ -104,7 +104,7 @@ fn site_where_paid_credit_expires() -> Site {
 
 fn farm() -> Actor {
     let service = ServiceId::new(Timestamp::from_millis(1), &mut Rng::seeded(3));
-    Actor::Service { service, name: "farm".into() }
+    Actor::Service { service, name: "farm".into(), request: String::new() }
 }
 
 fn some_workspace() -> WorkspaceId {

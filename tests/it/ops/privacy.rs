@@ -114,7 +114,7 @@ impl TestApp {
         self.write(move |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(25), CANARIES[8]).unwrap();
             let (service, _) = create_service(tx, "farm").unwrap();
-            let farm = Actor::Service { service: service.id, name: service.name };
+            let farm = Actor::Service { service: service.id, name: service.name, request: String::new() };
             usage::record_batch(tx, &farm, &batch).unwrap();
             keep_resources(tx, &farm, workspace);
             Ok::<_, domicile::db::Error>(())

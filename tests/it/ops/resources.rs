@@ -57,7 +57,7 @@ impl Farm {
         let ada = site.person("ada-l");
         let mut service = |name: &str| {
             let service = site.write(|tx| create_service(tx, name)).unwrap().0;
-            Actor::Service { service: service.id, name: service.name }
+            Actor::Service { service: service.id, name: service.name, request: String::new() }
         };
         let (farm, other) = (service("farm"), service("other"));
         let mut own = Self { site, ada, farm, other };

@@ -12,7 +12,7 @@ mod manifests;
 
 /// The service that has this credential, as the hot path and as a plain read find it. Both must agree.
 fn service_of(site: &TestApp, callers: &Callers, credential: &Secret<String>) -> Option<String> {
-    let cached = callers.find(credential.expose()).unwrap().map(|caller| caller.0.name.clone());
+    let cached = callers.find(credential.expose()).unwrap().map(|caller| caller.service.name.clone());
     let read = site.read(|view| services::find_by_credential(view, credential.expose()).unwrap());
     assert_eq!(cached, read.map(|(service, _)| service.name));
     cached

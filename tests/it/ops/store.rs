@@ -515,7 +515,11 @@ fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
 fn an_event_reported_100_times_from_eight_threads_counts_once_also_after_a_restart() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let farm = Actor::Service { service: ServiceId::new(site.clock.now(), &mut Rng::seeded(3)), name: "farm".into() };
+    let farm = Actor::Service {
+        service: ServiceId::new(site.clock.now(), &mut Rng::seeded(3)),
+        name: "farm".into(),
+        request: String::new(),
+    };
     let event = |quantity: &str| -> Result<NewEvent, Fault> {
         Ok(UsageBuilder::new(ada.workspace, "run-1", Timestamp::parse(START).unwrap()).quantity(quantity).build())
     };

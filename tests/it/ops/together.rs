@@ -47,7 +47,7 @@ fn queued<'s, T, E>(work: impl Future<Output = Result<T, E>> + 's) -> Waiting<'s
 
 fn service(number: u64) -> Actor {
     let id = ServiceId::new(Timestamp::parse(START).unwrap(), &mut Rng::seeded(number));
-    Actor::Service { service: id, name: format!("farm-{number}") }
+    Actor::Service { service: id, name: format!("farm-{number}"), request: String::new() }
 }
 
 fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> Result<NewEvent, Fault> {

@@ -117,7 +117,7 @@ fn owner(owners: &[Owner], number: u64) -> Owner {
 }
 
 fn usage(tx: &mut Tx<'_>, service: ServiceId, owners: &[Owner], range: std::ops::Range<u64>) -> Result<(), Failure> {
-    let actor = Actor::Service { service, name: "seeded".into() };
+    let actor = Actor::Service { service, name: "seeded".into(), request: String::new() };
     let now = tx.now();
     let numbers: Vec<u64> = range.collect();
     for batch in numbers.chunks(BATCH as usize) {

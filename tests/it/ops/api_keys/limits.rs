@@ -159,7 +159,7 @@ impl TestApp {
     fn charge(&self, person: &Person, key: Option<ApiKeyId>, id: &str, seconds: &str) {
         let event = UsageBuilder::new(person.workspace, id, self.clock.now()).quantity(seconds).key(key).build();
         let service = ServiceId::new(Timestamp::from_millis(1), &mut Rng::seeded(3));
-        let farm = Actor::Service { service, name: "farm".into() };
+        let farm = Actor::Service { service, name: "farm".into(), request: String::new() };
         let answer = self.write(move |tx| usage::record_batch(tx, &farm, &[Ok(event)])).unwrap();
         assert_eq!(answer.accepted, 1, "{answer:?}");
     }

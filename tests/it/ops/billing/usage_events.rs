@@ -91,8 +91,11 @@ fn one_bad_event_does_not_stop_the_others() {
 fn a_service_cannot_use_up_the_event_ids_of_another_one() {
     let mut site = site();
     let workspace = site.workspace("orchard").id;
-    let other =
-        Actor::Service { service: ServiceId::new(Timestamp::from_millis(2), &mut Rng::seeded(4)), name: "b".into() };
+    let other = Actor::Service {
+        service: ServiceId::new(Timestamp::from_millis(2), &mut Rng::seeded(4)),
+        name: "b".into(),
+        request: String::new(),
+    };
     let by_other = |site: &mut Site, events: &[Result<NewEvent, Fault>]| {
         site.write(|tx| usage::record_batch(tx, &other, events)).unwrap()
     };

@@ -184,7 +184,7 @@ fn crowd(site: &TestApp, person: &Person, farm: &Actor, with_leases: bool) -> us
 fn of_32_creators_exactly_three_get_the_three_places() {
     let site = TestApp::with(|config| config.plans = vec![plan(&[(LimitKey::Models, PLACES as i64)])]);
     let service = site.write(|tx| create_service(tx, "farm")).unwrap().0;
-    let farm = Actor::Service { service: service.id, name: service.name };
+    let farm = Actor::Service { service: service.id, name: service.name, request: String::new() };
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(rounds(4, 20));
     for round in 0..rounds {
         let name: &'static str = Box::leak(format!("ada-{round}").into_boxed_str());

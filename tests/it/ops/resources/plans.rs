@@ -41,7 +41,7 @@ fn many_resources_are_registered_listed_and_counted() {
     let site = TestApp::new();
     let person = site.person("ada-l");
     let service = site.write(|tx| create_service(tx, "farm")).unwrap().0;
-    let farm = Actor::Service { service: service.id, name: service.name };
+    let farm = Actor::Service { service: service.id, name: service.name, request: String::new() };
     let (workspace, ada) = (person.workspace, person.by_browser());
     let begin = Instant::now();
     for first in (0..many).step_by(BATCH_MAX) {

@@ -12,7 +12,7 @@ fn code(site: &TestApp, grant: Option<Grant>) -> Result<EnrolCode, ServiceError>
 
 fn enrol(site: &TestApp, code: &str) -> Result<Enrolled, ServiceError> {
     let code = code.to_owned();
-    site.write(move |tx| services::enrol(tx, &code))
+    site.write(move |tx| services::enrol(tx, &code, String::new()))
 }
 
 fn is_refused(result: Result<Enrolled, ServiceError>) -> bool {

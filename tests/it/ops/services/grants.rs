@@ -39,7 +39,7 @@ fn a_change_is_in_force_at_the_next_request() {
         change(&site, &Actor::Operator, Some("keys:verify"), Some(only(&[ada.workspace]))).unwrap();
 
     assert!(is_changed && changed.id == service.id);
-    assert_eq!(caller().0.grant, changed.grant);
+    assert_eq!(caller().service.grant, changed.grant);
     assert_eq!(caller().require(ServiceScope::UsageWrite).unwrap_err().code, "insufficient_scope");
     assert_eq!(caller().workspaces(), Some(&[ada.workspace][..]));
     assert_eq!(site.read(|view| services::find(view, "training").unwrap().grant), changed.grant);
@@ -67,7 +67,7 @@ fn another_workspace_does_not_exist_for_a_limited_service() {
     assert_eq!((seen(limited.id), seen(other.id)), ([true, false, false], [true, true, false]));
 
     let event = |id: &str, workspace| Ok(UsageBuilder::new(workspace, id, Timestamp::parse(START).unwrap()).build());
-    let actor = Actor::Service { service: limited.id, name: limited.name };
+    let actor = Actor::Service { service: limited.id, name: limited.name, request: String::new() };
     let batch = [event("1", ada.workspace), event("2", bob.workspace), event("3", missing)];
     let answer = site.write(move |tx| usage::record_batch(tx, &actor, &batch)).unwrap();
     let faults: Vec<_> = answer.rejected.iter().map(|rejected| (rejected.index, rejected.fault.clone())).collect();
@@ -95,7 +95,7 @@ fn only_operators_manage_services() {
         ]
     };
     let before = site.footprint();
-    let own = Actor::Service { service: service.id, name: service.name };
+    let own = Actor::Service { service: service.id, name: service.name, request: String::new() };
     for actor in [ada.by_browser(), own, Actor::Anonymous(site.visitor())] {
         for refused in attempts(&actor) {
             assert!(matches!(refused, Err(ServiceError::NotAllowed)), "{refused:?}");

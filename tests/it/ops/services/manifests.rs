@@ -20,7 +20,7 @@ fn manifest(version: i64, label: &str) -> Manifest {
 }
 
 fn put(site: &TestApp, service: ServiceId, manifest: Manifest) -> Result<Option<Secret<String>>, ServiceError> {
-    let actor = Actor::Service { service, name: String::new() };
+    let actor = Actor::Service { service, name: String::new(), request: String::new() };
     site.write(move |tx| services::put_manifest(tx, &actor, &manifest))
 }
 
