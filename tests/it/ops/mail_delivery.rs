@@ -54,7 +54,8 @@ fn a_mail_arrives_as_it_was_written_and_says_that_a_program_sent_it() {
 #[test]
 fn only_a_refusal_of_the_recipient_or_of_the_mail_is_final() {
     let mut relay = Relay::start("off", Certificate::Good, Some("right"));
-    for (answers, stage, code, is_final) in [
+    let site = app(&relay, "smtp://domicile:right@127.0.0.1:PORT", false);
+    for (number, (answers, stage, code, is_final)) in [
         (json!({"greeting": "421 too busy"}), Stage::Greeting, 421, false),
         (json!({"greeting": "554 not you"}), Stage::Greeting, 554, false),
         (json!({"auth": "535 5.7.8 no"}), Stage::Auth, 535, false),
@@ -68,15 +69,19 @@ fn only_a_refusal_of_the_recipient_or_of_the_mail_is_final() {
         (json!({"rcpt": "552 mailbox full"}), Stage::Recipient, 552, true),
         (json!({"data": "451 greylisted"}), Stage::Data, 451, false),
         (json!({"data": "554 spam"}), Stage::Data, 554, true),
-    ] {
-        let site = app(&relay, "smtp://domicile:right@127.0.0.1:PORT", false);
+    ]
+    .into_iter()
+    .enumerate()
+    {
         relay.answer(answers.clone());
-        site.post_to("ada@example.org");
+        let to = format!("ada{number}@example.org");
+        site.post_to(&to);
         let report = site.send();
 
         let stored = site.read(mail::unsent).unwrap();
+        let newest = stored.iter().find(|mail| mail.recipient.as_str() == to).unwrap();
         let failure = MailFailure { stage, code: Some(code), cause: Cause::Answer };
-        assert_eq!(stored[0].failure, Some(failure), "{answers}");
+        assert_eq!(newest.failure, Some(failure), "{answers}");
         assert_eq!((site.mails_waiting(), report.given_up), if is_final { (0, 1) } else { (1, 0) }, "{answers}");
 
         relay.answer(json!({}));

@@ -20,7 +20,7 @@ use domicile::{accounts, audit, workspaces};
 use rusqlite::{Connection, named_params};
 use sha2::{Digest, Sha256};
 
-use crate::support::TestApp;
+use crate::support::{TestApp, is_deep};
 
 /// The same as [`PAGE_BYTES`].
 const PAGE: usize = 4096;
@@ -335,7 +335,9 @@ fn a_row_that_was_edited_with_the_database_key_is_found() {
         "update ledger_tx set sealed = 0 where seq = 2".into(),
         "update credit_lot set original_micro = original_micro * 2".into(),
     ];
-    for sql in ledger {
+    // Each is a copy that is verified as a whole. A quick run takes every third one.
+    let step = if is_deep() { 1 } else { 3 };
+    for sql in ledger.into_iter().step_by(step) {
         let found = site.edited("edited", &sql).unwrap_err();
         assert!(matches!(found, Damage::Ledger(_) | Damage::Dangling(_)), "{sql}: {found}");
     }
@@ -349,7 +351,7 @@ fn a_row_that_was_edited_with_the_database_key_is_found() {
     }
     let found = site.edited("edited", "update journal set target_id = 'acc_x'").unwrap_err();
     assert!(matches!(found, Damage::Journal { seq: 1 }), "{found}");
-    for sql in [
+    let stamps = [
         "update snapshot_stamp set audit_seq = audit_seq + 1",
         "update snapshot_stamp set keyring_id = '00000000'",
         "update snapshot_stamp set schema_version = schema_version - 1",
@@ -359,7 +361,8 @@ fn a_row_that_was_edited_with_the_database_key_is_found() {
         "delete from journal",
         "delete from audit_private where seq = (select max(seq) from audit_event); delete from audit_event where seq = (select max(seq) from audit_event)",
         "delete from audit_private; delete from audit_event",
-    ] {
+    ];
+    for sql in stamps.into_iter().step_by(step) {
         let found = site.edited("edited", sql).unwrap_err();
         assert!(matches!(&found, Damage::WrongStamp { stamped, actual } if stamped != actual), "{sql}: {found}");
     }

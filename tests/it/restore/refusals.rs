@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Backup, restore, restored};
-use crate::support::{Appliance, CommandOutput};
+use crate::support::{Appliance, CommandOutput, is_deep};
 
 /// Restores on a bare machine, which must be refused and leave nothing.
 #[track_caller]
@@ -130,27 +130,28 @@ fn a_running_server_and_a_newer_journal_of_the_data_folder_are_respected() {
 /// Puts a file in the place of the live database, in one of the ways that people know.
 type PutBack = fn(&Path, &Path);
 
+/// The last one is tried by deep runs: it leaves the same as the one before it.
 const WAYS: [(&str, PutBack); 3] = [
     ("copied over it", |file, live| assert!(std::fs::copy(file, live).unwrap() > 0)),
-    ("removed and copied", |file, live| {
-        std::fs::remove_file(live).unwrap();
-        std::fs::copy(file, live).unwrap();
-    }),
     ("renamed over it", |file, live| {
         let beside = live.with_extension("new");
         std::fs::copy(file, &beside).unwrap();
         std::fs::rename(beside, live).unwrap();
     }),
+    ("removed and copied", |file, live| {
+        std::fs::remove_file(live).unwrap();
+        std::fs::copy(file, live).unwrap();
+    }),
 ];
 
 #[test]
 fn a_snapshot_in_the_place_of_the_live_database_is_not_served() {
-    for (way, put_back) in WAYS {
+    let mut site = Appliance::running();
+    for (number, (way, put_back)) in WAYS.into_iter().take(if is_deep() { 3 } else { 2 }).enumerate() {
         eprintln!("{way}");
-        let mut site = Appliance::running();
-        site.account("ada-l");
         let backup = Backup::of(&site);
-        site.account("grace-h");
+        let newest = format!("person-{number}");
+        site.account(&newest);
         site.stop();
         put_back(&backup.file(), &site.data().join("live/live.sqlite"));
         let command = format!("domicile restore {} --replace", site.data().join("domicile.sqlite").display());
@@ -161,7 +162,7 @@ fn a_snapshot_in_the_place_of_the_live_database_is_not_served() {
         }
         restored(&site, &site.data().join("domicile.sqlite"), &["--replace"]);
         site.start();
-        site.run(&["account", "show", "grace-h"]).ok();
+        site.run(&["account", "show", &newest]).ok();
         site.run(&["snapshot", "now"]).ok();
     }
 }
@@ -203,7 +204,8 @@ fn a_stale_log_beside_a_snapshot_that_was_put_back_is_named() {
 #[test]
 fn a_data_folder_that_was_moved_by_copying_names_the_one_command() {
     // Stopped; killed; killed and copied without the index of the log.
-    for (is_killed, has_index) in [(false, true), (true, true), (true, false)] {
+    let all = [(false, true), (true, false), (true, true)];
+    for (is_killed, has_index) in all.into_iter().take(if is_deep() { 3 } else { 2 }) {
         let mut site = Appliance::running();
         site.account("ada-l");
         site.run(&["snapshot", "now"]).ok();
