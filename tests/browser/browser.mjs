@@ -138,13 +138,22 @@ const inspectSmallPhone = async (page, name) => {
   if (given.shots) await page.screenshot({ path: path.join(given.shots, `${name}.small.png`), fullPage: true });
 };
 
-// In a quick run, each inspection takes the next look: a page has several states, and all looks are for `--deep`.
-let inspected = 0;
-const looks = () => (given.deep || given.shots ? LOOKS : [LOOKS[inspected++ % LOOKS.length]]);
+// In a quick run, each page gets one look, when it is inspected first, the next page the next look. Its other states are only
+// measured on the narrowest phone, but where a script looks at every state: all looks at all states are for `--deep`.
+const inspected = new Set();
+let inspections = 0;
+const looks = (page) => {
+  if (given.deep || given.shots) return LOOKS;
+  const kind = new URL(page.url()).pathname.replace(/_[0-9a-z]{26}/g, "_");
+  const isKnown = inspected.has(kind);
+  inspected.add(kind);
+  inspections += 1;
+  return isKnown && !given.everyState ? [] : [LOOKS[inspections % LOOKS.length]];
+};
 
 /** Looks at the page as it stands: light, dark, on a phone and on the narrowest one. With `given.shots` it keeps pictures. */
 export const inspect = async (page, name) => {
-  for (const look of looks()) {
+  for (const look of looks(page)) {
     // Without motion: a colour on its way from light to dark is neither.
     await page.emulateMedia({ colorScheme: look.scheme, reducedMotion: "reduce" });
     await page.setViewportSize(look.size);

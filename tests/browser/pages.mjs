@@ -6,6 +6,7 @@ const PASSWORD = "a walk by the river";
 const EMAIL = "a-rather-long-address-of-somebody@mail.example.org";
 const LONG_NAME = "nightly-retraining-of-every-model-in-the-north-warehouse-eu-west";
 
+given.everyState = true;
 const { person, close } = await open();
 const page = await person();
 const at = (path) => page.goto(given.url + path);
