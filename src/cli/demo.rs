@@ -23,6 +23,7 @@ use crate::billing::usage::{self, EventName, NewEvent};
 use crate::config::Config;
 use crate::crypto::{Keyring, Password};
 use crate::db::Tx;
+use crate::resources::{self, ExternalId, NewResource, ResourceName, Slug};
 use crate::services::Grant;
 use crate::signin::{self, NewPerson};
 use crate::{accounts, services, workspaces};
@@ -34,6 +35,16 @@ const PEOPLE: [(&str, &str, &str); 2] =
 /// Name, scopes, days until expiry.
 const KEYS: [(&str, &[&str], u64); 2] =
     [("training-server", &["training", "read"], 90), ("nightly-report", &["billing:read", "usage:read"], 30)];
+
+/// What the service keeps: its id of it, type, name, the id of what is above it, bytes.
+const KEPT: [(&str, &str, &str, Option<&str>, i64); 4] = [
+    ("birds", "project", "Birds of the garden", None, 0),
+    ("birds-photos", "dataset", "Photos of birds", None, 1_840_000_000),
+    ("birds-large", "model", "Birds, large", Some("birds"), 130_000_000),
+    ("birds-first-try", "model", "Birds, first try", Some("birds"), 22_000_000),
+];
+/// What of it is in the trash.
+const DISCARDED: &str = "birds-first-try";
 
 pub(super) fn run(common: &Common, port: u16) -> Result<(), Failure> {
     // Reserved before anything is printed, so that no key of an appliance that does not start is shown.
@@ -161,6 +172,28 @@ fn create_samples(app: &Arc<App>) -> Result<(String, String), Failure> {
     Ok(app.store().write_blocking(move |tx| insert_samples(tx, &phc))?)
 }
 
+/// What the service keeps for the first person, one of it in the trash.
+fn keep_resources(tx: &mut Tx<'_>, service: &Actor, workspace: WorkspaceId) -> Result<(), Problem> {
+    let invalid = || Problem::internal("a sample resource is not valid");
+    for (id, kind, name, parent, size_bytes) in KEPT {
+        let new = NewResource {
+            external_id: ExternalId::parse(id).ok_or_else(invalid)?,
+            workspace,
+            kind: kind.to_owned(),
+            name: ResourceName::parse(name).ok_or_else(invalid)?,
+            slug: Slug::parse(id),
+            parent: parent.map(|parent| ExternalId::parse(parent).ok_or_else(invalid)).transpose()?,
+            size_bytes,
+            version: 1,
+        };
+        let (resource, _) = resources::put(tx, service, &new)?;
+        if id == DISCARDED {
+            resources::trash(tx, service, workspace, resource.id)?;
+        }
+    }
+    Ok(())
+}
+
 fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
     let operator = Actor::Operator;
     let invalid = || Problem::internal("a sample value is not valid");
@@ -195,6 +228,9 @@ fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Proble
     let name = services::ServiceName::parse("training").ok_or_else(invalid)?;
     let (service, credential) = services::create(tx, &operator, &name, Grant::default())?;
     let service = Actor::Service { service: service.id, name: service.name, request: String::new() };
+    if let Some((workspace, _)) = owners.first() {
+        keep_resources(tx, &service, *workspace)?;
+    }
     for (sku, quantity, days_ago) in HISTORY {
         let events = usage_events(tx, &owners, sku, quantity, days_ago);
         usage::record_batch(tx, &service, &events)?;

@@ -25,6 +25,7 @@ mod maintenance;
 mod manual;
 mod output;
 mod people;
+mod resources;
 mod restore;
 mod run;
 mod scan;

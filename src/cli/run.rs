@@ -9,7 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    audit, backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, restore,
+    audit, backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, resources,
+    restore,
     serve, services, site, status,
 };
 
@@ -73,6 +74,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Key { command } => keys::key(common, command),
         Command::Service { command } => services::service(common, command),
         Command::Inbox { command } => inbox::inbox(common, command),
+        Command::Resource { command } => resources::resource(common, command),
         Command::Mail { command } => mail::mail(common, command),
         Command::Credit { command } => site::credit(common, command),
         Command::Ledger { command } => site::ledger(common, command),

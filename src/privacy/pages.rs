@@ -20,6 +20,7 @@ use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, Moment, SESSION, SignedIn, TimeFormat, forget, redirect_with_flash};
+use crate::resources;
 use crate::threads::spawn_blocking;
 
 const PATH: &str = "/settings/privacy";
@@ -192,6 +193,8 @@ struct DeletePage {
     fault: Option<FormFault>,
     username: String,
     keys: String,
+    /// How much services keep for it. `None`: nothing.
+    items: Option<String>,
     balance: String,
     has_password: bool,
     /// For an account without a password: whether its last confirmation is recent enough.
@@ -206,11 +209,12 @@ impl DeletePage {
         fault: Option<&Problem>,
     ) -> Result<Self, Problem> {
         let (account, workspace) = (who.identity.account, who.identity.workspace);
-        let (keys, balance, has_password) = app
+        let (keys, items, balance, has_password) = app
             .read_offloaded(move |view| {
                 let has_password = accounts::password_hash(view, account)?.is_some();
                 Ok::<_, db::Error>((
                     api_keys::count_live(view, workspace)?,
+                    resources::used_items(view, workspace)?,
                     ledger::balance(view, workspace)?,
                     has_password,
                 ))
@@ -221,6 +225,7 @@ impl DeletePage {
             fault: fault.map(FormFault::from),
             username: who.identity.username.clone(),
             keys: if keys == 1 { "1 API key".into() } else { format!("{keys} API keys") },
+            items: (items > 0).then(|| if items == 1 { "1 item".into() } else { format!("{items} items") }),
             balance: format!("{} {}", balance.for_people(), app.config().billing.currency.to_uppercase()),
             has_password,
             is_fresh: app.config().session.is_fresh(who.identity.proved_at, app.now()),

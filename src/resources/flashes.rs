@@ -5,6 +5,8 @@ use crate::http::flash::flashes;
 flashes! {
     /// What happened to resources.
     pub enum ResourceFlash {
+        Trashed = good "resource-trashed":
+            "It is in the trash. You can restore it for 30 days. It counts toward your storage until it is deleted for good.",
         PutBack = good "resource-put-back": "It is in the trash again.",
         Deleting = good "resource-deleting":
             "It is being deleted. Its space is free as soon as the service that keeps it has confirmed.",

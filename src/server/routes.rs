@@ -185,6 +185,8 @@ routes! {
     GET  "/settings/usage"                            SignedIn [sidebar(ACCOUNT, "Usage", "gauge")]
         => resources::pages::usage;
     POST "/settings/usage/recalculate"                SignedIn => resources::pages::recalculate;
+    GET  "/settings/usage/items"                      SignedIn => resources::pages::items;
+    POST "/settings/usage/items/{id}/trash"           SignedIn => resources::pages::move_to_trash;
     GET  "/settings/trash"                            SignedIn [sidebar(ACCOUNT, "Trash", "trash")]
         => resources::pages::trash;
     GET  "/settings/trash/empty"                      SignedIn => resources::pages::confirm_empty;
@@ -275,6 +277,8 @@ routes! {
     GET  "/api/storage"                               KeyHolder("usage:read") => resources::api::storage;
     GET  "/api/billing/transactions"                  KeyHolder("billing:read") => billing::api::transactions;
     GET  "/api/billing/usage-summary"                 KeyHolder("billing:read") => billing::api::usage_summary;
+    GET  "/api/resources"                             KeyHolder("projects:read" "datasets:read" "models:read")
+        => resources::api::items;
     GET  "/api/trash"                                 KeyHolder("projects:read" "datasets:read" "models:read")
         => resources::api::trash;
     POST "/api/trash"                                 KeyHolder("projects:write" "datasets:write" "models:write")

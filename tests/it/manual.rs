@@ -161,7 +161,7 @@ fn every_command_of_the_manual_exists() {
 fn what_the_manual_says_to_run_works() {
     let site = Appliance::running();
     let (_folder, path) = path_with_program();
-    let order = ["first-start", "mail", "air-gapped", "monitoring", "backup", "security", "services"];
+    let order = ["first-start", "mail", "air-gapped", "monitoring", "backup", "security", "services", "resources"];
     let blocks = blocks();
     let runs = blocks.iter().filter(|block| block.kind == "sh run");
     assert!(runs.clone().all(|block| order.contains(&block.page.as_str())), "add the page to the order");

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod people;
+mod resources;
 mod site;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use inbox::InboxCommand;
 pub(super) use people::{AccountCommand, KeyCommand, NewKey};
+pub(super) use resources::ResourceCommand;
 pub(super) use site::{
     AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, MailCommand, ServiceAccess,
     ServiceCommand, SnapshotCommand,
@@ -51,7 +53,7 @@ pub(in crate::cli) enum Command {
     /// Create the settings, the keyring and the database of a new appliance, and print the one-time link for the first
     /// operator. Nothing that exists is overwritten.
     #[command(
-        after_help = "If there is a settings file, it is used as it is, and the options are not needed. Otherwise one is written with the two values. What the settings still lack is printed with the lines to add. After an interruption, the command can be run again.\n\nThe link proves its holder, who is signed in at once as an operator. It does not prove the address that they enter: until they verify it in their settings, they sign in with the username, and the address gets no mail but the code.\n\nExample:\n  domicile init --region eu --public-url https://account.example.org"
+        after_help = "If there is a settings file, it is used as it is, and the options are not needed. Otherwise one is written with the two values. What the settings still lack is printed with the lines to add. After an interruption, the command can be run again.\n\nThe keyring is /etc/domicile/keyring and the data folder /var/lib/domicile, wherever the settings file is. For other places, write the settings file first, with region, public_url, keyring and data_dir.\n\nThe link proves its holder, who is signed in at once as an operator. It does not prove the address that they enter: until they verify it in their settings, they sign in with the username, and the address gets no mail but the code.\n\nExample:\n  domicile init --region eu --public-url https://account.example.org"
     )]
     Init {
         /// The region in which all data stays, a short name such as eu. It cannot be changed.
@@ -94,6 +96,12 @@ pub(in crate::cli) enum Command {
     Inbox {
         #[command(subcommand)]
         command: InboxCommand,
+    },
+    /// See what services keep for people, and move it to the trash.
+    #[command(subcommand_required = true)]
+    Resource {
+        #[command(subcommand)]
+        command: ResourceCommand,
     },
     /// Test the mail relay, and see or send the mails that wait.
     #[command(subcommand_required = true)]

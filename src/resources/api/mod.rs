@@ -3,6 +3,7 @@
 mod activity;
 mod batch;
 mod body;
+mod items;
 mod leases;
 mod limits;
 mod resource;
@@ -19,6 +20,7 @@ use utoipa::{IntoResponses, OpenApi};
 
 pub use activity::report_activity;
 pub use batch::put_batch;
+pub use items::items;
 pub use leases::{commit_lease, grant_lease, release_lease, renew_lease};
 pub use limits::check_limits;
 pub use resource::{delete, get, list, put, restore as restore_resource, trash as trash_resource};
@@ -51,6 +53,7 @@ use crate::services::{Caller, ServiceScope};
     leases::release_lease,
     activity::report_activity,
     storage::storage,
+    items::items,
     trash::trash,
     trash::restore,
     trash::delete_trash

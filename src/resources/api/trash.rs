@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::error::ResourceError;
-use super::super::model::{Resource, ResourceKind, TrashFilter, TrashItem, TrashSum};
+use super::super::model::{ParentName, Resource, ResourceKind, TrashFilter, TrashItem, TrashSum};
 use super::super::{flows, ops};
 use crate::app::App;
 use crate::base::{Problem, ResourceId, Timestamp};
@@ -48,11 +48,11 @@ pub struct TrashQuery {
     limit: String,
 }
 
-fn type_or_all() -> utoipa::openapi::Object {
+pub(super) fn type_or_all() -> utoipa::openapi::Object {
     schema::one_of("The type of the resources.", ["all"].into_iter().chain(ResourceKind::ALL.map(ResourceKind::as_str)))
 }
 
-fn resource_type() -> utoipa::openapi::Object {
+pub(super) fn resource_type() -> utoipa::openapi::Object {
     schema::one_of("The type of the resource.", ResourceKind::ALL.map(ResourceKind::as_str))
 }
 
@@ -112,7 +112,7 @@ struct Item {
 }
 
 #[derive(Serialize, ToSchema)]
-struct ParentProject {
+pub(super) struct ParentProject {
     #[serde(rename = "_id")]
     #[schema(example = "res_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     id: String,
@@ -176,7 +176,6 @@ fn preview_type() -> utoipa::openapi::Object {
 impl Item {
     fn new(item: TrashItem, now: Timestamp) -> Option<Self> {
         let TrashItem { resource, parent, cascaded, size_bytes } = item;
-        let project = parent.filter(|parent| ResourceKind::parse(&parent.kind).is_some_and(ResourceKind::has_models));
         Some(Self {
             r#type: ResourceKind::parse(&resource.kind)?.as_str(),
             id: resource.id.to_string(),
@@ -185,13 +184,18 @@ impl Item {
             name: resource.name,
             slug: resource.slug,
             cascaded_count: Some(cascaded).filter(|count| *count > 0),
-            parent_project: project.map(|project| ParentProject {
-                id: project.id.to_string(),
-                name: project.name,
-                slug: project.slug,
-            }),
+            parent_project: ParentProject::of(parent),
             size_bytes,
         })
+    }
+}
+
+impl ParentProject {
+    /// The project above something. `None`: what is above it is none.
+    pub(super) fn of(parent: Option<ParentName>) -> Option<Self> {
+        let is_project = |parent: &ParentName| ResourceKind::parse(&parent.kind).is_some_and(ResourceKind::has_models);
+        let project = parent.filter(is_project)?;
+        Some(Self { id: project.id.to_string(), name: project.name, slug: project.slug })
     }
 }
 
@@ -212,7 +216,7 @@ impl Summary {
 }
 
 /// The types that the key can see.
-fn visible_kinds(app: &App, holder: &KeyHolder) -> Vec<ResourceKind> {
+pub(super) fn visible_kinds(app: &App, holder: &KeyHolder) -> Vec<ResourceKind> {
     let can_see = |kind: &ResourceKind| {
         let right = app.config().scopes.parse(kind.read_scope());
         right.is_some_and(|right| holder.verified.rights.contains(right))
@@ -445,7 +449,7 @@ fn refusal(error: ResourceError) -> Problem {
     }
 }
 
-fn unknown_type() -> Problem {
+pub(super) fn unknown_type() -> Problem {
     Problem::field("type", "invalid_request", "The type has to be project, dataset or model.")
 }
 
@@ -453,7 +457,7 @@ fn not_in_trash() -> Problem {
     Problem::new(404, "not_found", "Resource not found in trash")
 }
 
-fn number(name: &'static str, text: &str, default: u32, most: u32) -> Result<u32, Problem> {
+pub(super) fn number(name: &'static str, text: &str, default: u32, most: u32) -> Result<u32, Problem> {
     if text.is_empty() {
         return Ok(default);
     }

@@ -1,11 +1,13 @@
 //! Resources, their kinds and states. Pure.
 
 mod activity;
+mod items;
 mod limits;
 mod names;
 mod trash_kind;
 
 pub use activity::{ActivityAction, NewActivity};
+pub use items::{Item, ItemFilter, ItemPage};
 pub use limits::{
     CountKey, LEASE_DEFAULT, LEASE_KEPT, LEASE_MAX, LEASE_QUANTITY_MAX, Lease, LeaseState, LimitAnswer, NewLease,
     Reservable, Standing,

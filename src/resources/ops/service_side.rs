@@ -76,6 +76,15 @@ pub(super) fn resource_of(command: &Command) -> Option<ResourceId> {
     ResourceId::parse(command.data.get(ID)?.as_str()?)
 }
 
+/// The name of a service, also of one that was disconnected.
+pub(super) fn name_of(view: &View<'_>, service: ServiceId) -> Result<String, Error> {
+    match services::find(view, &service.to_string()) {
+        Ok(found) => Ok(found.name),
+        Err(ServiceError::Db(error)) => Err(error),
+        Err(other) => Err(Error::Damaged(other.to_string())),
+    }
+}
+
 /// Whether the service can be asked for something.
 pub(super) fn is_connected(view: &View<'_>, service: ServiceId) -> Result<bool, Error> {
     match services::find(view, &service.to_string()) {

@@ -52,6 +52,15 @@ pub fn used_bytes(view: &View<'_>, workspace: WorkspaceId) -> Result<u64, Error>
     Ok(u64::try_from(used).unwrap_or_default())
 }
 
+/// How much services keep for a workspace: its resources that are not deleted for good, the trash included.
+///
+/// # Errors
+/// [`Error`].
+pub fn used_items(view: &View<'_>, workspace: WorkspaceId) -> Result<u64, Error> {
+    let used: i64 = store::list_storage(view, workspace)?.iter().map(|category| category.items).sum();
+    Ok(u64::try_from(used).unwrap_or_default())
+}
+
 /// How many a workspace has of what this limit counts.
 ///
 /// # Errors

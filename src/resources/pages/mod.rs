@@ -1,8 +1,10 @@
 //! The pages of what services keep for people: the trash and the storage.
 
+mod items;
 mod trash;
 mod usage;
 
+pub use items::{items, move_to_trash};
 pub use trash::{confirm_delete, confirm_empty, delete, empty, restore, trash, undo};
 pub use usage::{recalculate, usage};
 

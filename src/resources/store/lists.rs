@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, named_params};
 
-use super::super::model::{LargeItem, ParentName, Resource, TrashFilter, TrashItem};
+use super::super::model::{ItemFilter, LargeItem, ParentName, Resource, TrashFilter, TrashItem};
 use super::rows::{self, ROW};
 use crate::base::{ResourceId, ServiceId, WorkspaceId};
 use crate::db::{Error, Tx, View, field, only, sql};
@@ -98,6 +98,20 @@ const LIST_LARGEST: &str = sql!(
     order by r.size_bytes desc
     limit :limit"
 );
+/// The same index as for the largest, so that no page is sorted.
+const LIST_ITEMS: &str = sql!(
+    "select ",
+    ROW,
+    ", ",
+    PARENT,
+    "
+    from resource r left join resource p on p.id = r.parent_id
+    where r.workspace_id = :workspace_id and r.state in ('active', 'trashed') and r.state = 'active'
+      and (:kinds = '' or instr(:kinds, ' ' || r.kind || ' ') > 0)
+      and (:search = '' or instr(lower(r.name), :search) > 0)
+    order by r.size_bytes desc, r.rowid desc
+    limit :limit offset :offset"
+);
 const LIST_CASCADED: &str =
     sql!("select ", ROW, " from resource r where r.cascade_root = :id order by r.size_bytes desc limit :limit");
 const LIST_TRASH_IDS: &str = "
@@ -141,6 +155,7 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_TRASH_OF_KIND,
     COUNT_SEARCH,
     LIST_LARGEST,
+    LIST_ITEMS,
     LIST_CASCADED,
     LIST_TRASH_IDS,
     LIST_DUE,
@@ -274,6 +289,20 @@ pub(in crate::resources) fn list_largest(
     view.list(LIST_LARGEST, named_params! {":workspace_id": workspace, ":limit": limit}, |row| {
         Ok(LargeItem { resource: rows::read(row)?, parent: read_parent!(row, LIST_LARGEST) })
     })
+}
+
+/// What a workspace has, without the trash, the largest first.
+pub(in crate::resources) fn list_items(
+    view: &View<'_>,
+    workspace: WorkspaceId,
+    filter: &ItemFilter,
+) -> Result<Vec<(Resource, Option<ParentName>)>, Error> {
+    let search = filter.search.to_lowercase();
+    let params = named_params! {
+        ":workspace_id": workspace, ":kinds": in_words(&filter.kinds), ":search": search, ":limit": filter.limit,
+        ":offset": filter.offset,
+    };
+    view.list(LIST_ITEMS, params, |row| Ok((rows::read(row)?, read_parent!(row, LIST_ITEMS))))
 }
 
 /// What went into the trash together with this resource.

@@ -6,11 +6,12 @@ use serde_json::json;
 use crate::support::{Appliance, Browser, PASSWORD, wait_for};
 
 /// The pages on which a person finds their things.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "/settings/profile",
     "/settings/profile/emails",
     "/settings/security",
     "/settings/keys",
+    "/settings/usage/items",
     "/settings/trash",
     "/settings/privacy",
 ];
@@ -63,6 +64,9 @@ impl Seeded {
             json!({"workspace": site.workspace("ada-l"), "type": "model", "name": "Birds", "size": 9, "version": 1});
         assert_eq!(site.call("PUT", "/v1/resources/birds").bearer(&service).json(&model).send().status, 201);
         assert_eq!(site.call("POST", "/v1/resources/birds/trash").bearer(&service).send().status, 200);
+        let kept =
+            json!({"workspace": site.workspace("ada-l"), "type": "model", "name": "Owls", "size": 9, "version": 1});
+        assert_eq!(site.call("PUT", "/v1/resources/owls").bearer(&service).json(&kept).send().status, 201);
         let mut paths: Vec<String> = OTHER_PATHS.iter().map(|path| (*path).to_owned()).collect();
         for page in PAGES {
             let text = ada.get(page).text();

@@ -168,6 +168,42 @@ fn a_batch_a_lease_and_a_page_work_over_http_and_a_repeated_request_once() {
 }
 
 #[test]
+fn a_key_lists_what_services_keep_as_far_as_its_scopes_reach() {
+    let farm = Farm::new();
+    for (id, kind, name, size) in
+        [("m-1", "model", "Small", 1), ("m-2", "model", "Large", 4_000), ("d-1", "dataset", "Data", 2)]
+    {
+        let body = farm.model(json!({"type": kind, "name": name, "size": size}));
+        assert_eq!(farm.send("PUT", &format!("/v1/resources/{id}"), &body).status, 201);
+    }
+    let listed = |key: &str, query: &str| {
+        let answer = farm.site.call("GET", &format!("/api/resources{query}")).bearer(key).send();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    };
+    let names = |page: &Value| {
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (all, models) = (farm.site.api_key("ada-l", &["read"]), farm.site.api_key("ada-l", &["models:read"]));
+
+    let page = listed(&all, "");
+    assert_eq!(names(&page), ["Large", "Data", "Small"]);
+    assert_eq!((&page["items"][0]["service"], &page["items"][0]["sizeBytes"]), (&json!("farm"), &json!(4_000)));
+    assert_eq!((&page["hasMore"], &page["region"]), (&json!(false), &json!("eu")));
+    assert_eq!(names(&listed(&models, "")), ["Large", "Small"]);
+    assert_eq!(names(&listed(&all, "?type=dataset")), ["Data"]);
+    assert_eq!(names(&listed(&all, "?search=LARGE")), ["Large"]);
+    let first = listed(&models, "?limit=1");
+    assert_eq!((names(&first), &first["hasMore"]), (vec!["Large".to_owned()], &json!(true)));
+    assert_eq!(names(&listed(&models, "?limit=1&page=2")), ["Small"]);
+    for (key, query, status) in [(&models, "?type=dataset", 403), (&all, "?type=car", 400), (&all, "?page=0", 400)] {
+        let answer = farm.site.call("GET", &format!("/api/resources{query}")).bearer(key).send();
+        assert_eq!(answer.status, status, "{query}");
+    }
+}
+
+#[test]
 fn what_is_deleted_for_good_counts_until_the_service_confirms() {
     let farm = Farm::new();
     let created = farm.send("PUT", "/v1/resources/m-1", &farm.model(json!({}))).json();

@@ -85,6 +85,47 @@ fn the_trash_lists_filters_and_restores_and_undoes() {
 }
 
 #[test]
+fn people_see_what_services_keep_and_move_it_to_the_trash() {
+    const ITEMS: &str = "/settings/usage/items";
+    let mut kept = Kept::new("");
+    assert!(kept.ada.get(ITEMS).text().contains("Nothing yet"));
+    kept.put("p-1", "project", "Hillside", None, 0);
+    kept.put("m-1", "model", "Orchard & v2", Some("p-1"), 5_000_000);
+    kept.put("d-1", "dataset", "Apples", None, 2_000_000_000);
+    assert!(kept.ada.get("/settings/usage").text().contains("href=\"/settings/usage/items\""));
+
+    let page = kept.ada.get(ITEMS).text();
+    let place = |name: &str| page.find(&format!("<strong>{name}</strong>")).unwrap_or_else(|| panic!("{name}: {page}"));
+    assert!(place("Apples") < place("Orchard &#38; v2") && place("Orchard &#38; v2") < place("Hillside"));
+    assert!(page.contains("registry") && page.contains("project Hillside") && page.contains("2.0 GB"), "{page}");
+    let found = kept.ada.get("/settings/usage/items?q=ORCH").text();
+    assert!(found.contains("Orchard") && !found.contains("<strong>Apples"), "{found}");
+    assert!(kept.ada.get("/settings/usage/items?q=pear").text().contains("Nothing matches"));
+
+    let row = page.split("<tr>").find(|row| row.contains("<strong>Hillside")).unwrap();
+    let action = row.split('"').find(|word| word.ends_with("/trash") && word.contains("res_")).unwrap().to_owned();
+    let moved = kept.ada.submit(ITEMS, &action, &[]);
+    let page = kept.ada.follow(&moved).text();
+    assert!(page.contains("You can restore it for 30 days.") && !page.contains("<strong>Hillside"), "{page}");
+    assert!(!page.contains("Orchard"), "what is below it went with it");
+    assert!(kept.ada.get(TRASH).text().contains("<strong>Hillside"));
+    let told = kept.call("GET", "/v1/inbox").send().json();
+    assert_eq!(told["commands"][0]["type"], "resource.trash");
+    assert_eq!(told["commands"][0]["data"]["resource"], "p-1");
+
+    let page = kept.ada.get("/settings/privacy/delete").text();
+    assert!(page.contains(">3 items</a> that services keep"), "{page}");
+    kept.site.account("grace-h");
+    let mut grace = kept.site.browser();
+    grace.sign_in("grace-h");
+    assert!(grace.get(ITEMS).text().contains("Nothing yet"));
+    let apples = kept.ada.get(ITEMS).text();
+    let foreign = apples.split('"').find(|word| word.ends_with("/trash") && word.contains("res_")).unwrap().to_owned();
+    let page = grace.get("/settings/usage");
+    assert_eq!(grace.submit_open(&page, "/settings/usage", &foreign, &[]).status, 404, "a resource of others");
+}
+
+#[test]
 fn what_is_deleted_for_good_waits_for_its_service() {
     let mut kept = Kept::new("");
     kept.put("d-1", "dataset", "Apples", None, 1_000);

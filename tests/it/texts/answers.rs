@@ -147,11 +147,19 @@ fn every_described_operation_has_its_reviewed_answer() {
     // Its text is compared with the command's in `cli/audit.rs`; each run signs other bytes.
     answers.described.insert("GET /v1/audit/head".to_owned());
     answers.add("GET /api/username/check?username=grace-h", "ok", |call| call);
-    for path in ["account/summary", "api-keys", "billing/transactions", "billing/usage-summary", "storage", "trash"] {
+    for path in [
+        "account/summary",
+        "api-keys",
+        "billing/transactions",
+        "billing/usage-summary",
+        "storage",
+        "resources",
+        "trash",
+    ] {
         let operation = format!("GET /api/{path}");
         answers.add(&operation, "ok", |call| call.bearer(&key));
         answers.add(&operation, "no-key", |call| call);
-        if path != "trash" {
+        if !["resources", "trash"].contains(&path) {
             answers.add(&operation, "no-right", |call| call.bearer(&narrow));
         }
     }

@@ -87,6 +87,7 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
         "/settings/keys/scopes",
         "/settings/billing",
         "/settings/usage",
+        "/settings/usage/items",
         "/settings/trash",
         "/settings/trash/empty",
         "/settings/security",
@@ -131,6 +132,8 @@ fn resource_pages(pages: &mut Pages, ada: &mut Browser) {
     assert!(call("PUT", "/v1/resources/d-1").json(&body).send().status < 300);
     let answer = ada.get("/settings/usage");
     pages.add("settings.usage.used", 200, &answer);
+    let answer = ada.get("/settings/usage/items");
+    pages.add("settings.usage.items.used", 200, &answer);
     let call = |method, path: &str| pages.site.call(method, path).bearer(&service);
     assert!(call("POST", "/v1/resources/d-1/trash").send().status < 300);
     let answer = ada.get("/settings/trash");

@@ -3,7 +3,7 @@
 use domicile::base::{Actor, Problem, Role, hours};
 use domicile::config::LimitKey;
 use domicile::inbox::{self, AckOutcome, CommandFilter, InboxError};
-use domicile::resources::{self, NewResource, ResourceError, State, TrashFilter};
+use domicile::resources::{self, ItemFilter, ItemPage, NewResource, ResourceError, State, TrashFilter};
 use domicile::services::{self, WorkspaceGrant};
 
 use super::{Farm, id};
@@ -78,6 +78,48 @@ fn the_trash_is_filtered_searched_and_paged() {
     assert_eq!(found(TrashFilter { search: "-3".into(), ..all() }), (2, "d-3 m-3".into()));
     assert_eq!(found(TrashFilter { search: "-3".into(), kinds: kinds(&["dataset"]), ..all() }), (1, "d-3".into()));
     assert_eq!(found(TrashFilter { search: "%".into(), ..all() }), (0, String::new()));
+}
+
+#[test]
+fn members_see_what_services_keep_the_largest_first() {
+    let mut farm = Farm::new(&[]);
+    let (workspace, ada) = (farm.ada.workspace, farm.ada.by_browser());
+    let project = farm.registered("project", "p-1", None);
+    let mut model = |name: &str, size_bytes: i64| {
+        let new = NewResource { size_bytes, parent: Some(id("p-1")), ..farm.new_of("model", name) };
+        farm.put(&new).unwrap().0.id
+    };
+    let (small, large, discarded) = (model("m-small", 10), model("m-large", 9_000), model("m-old", 500));
+    farm.trash(discarded).unwrap();
+    let all = ItemFilter { kinds: Vec::new(), search: String::new(), offset: 0, limit: 50 };
+    let listed = |farm: &mut Farm, actor: &Actor, filter: &ItemFilter| {
+        let (actor, filter) = (actor.clone(), filter.clone());
+        farm.site.read(|view| resources::list_items(view, &actor, workspace, &filter))
+    };
+    let ids = |page: ItemPage| page.items.into_iter().map(|item| item.resource.id).collect::<Vec<_>>();
+
+    let page = listed(&mut farm, &ada, &all).unwrap();
+    assert_eq!(page.items[0].service, "farm");
+    assert_eq!(page.items[0].parent.as_ref().map(|parent| parent.id), Some(project));
+    assert!(!page.has_more);
+    assert_eq!(ids(page), [large, project, small], "the project has 100 bytes, and the trash is left out");
+    let models = ItemFilter { kinds: vec!["model".into()], ..all.clone() };
+    assert_eq!(ids(listed(&mut farm, &ada, &models).unwrap()), [large, small]);
+    let found = ItemFilter { search: "M-LARGE".into(), ..all.clone() };
+    assert_eq!(ids(listed(&mut farm, &ada, &found).unwrap()), [large]);
+    let first = listed(&mut farm, &ada, &ItemFilter { limit: 2, ..all.clone() }).unwrap();
+    assert!(first.has_more);
+    assert_eq!(ids(first), [large, project]);
+    let second = listed(&mut farm, &ada, &ItemFilter { limit: 2, offset: 2, ..all.clone() }).unwrap();
+    assert!(!second.has_more);
+    assert_eq!(ids(second), [small]);
+
+    let viewer = farm.member("viewer-v", Role::Viewer);
+    assert_eq!(ids(listed(&mut farm, &viewer, &all).unwrap()).len(), 3);
+    let grace = farm.site.person("grace-h").by_browser();
+    for outsider in [grace, Actor::Anonymous(Default::default())] {
+        assert!(matches!(listed(&mut farm, &outsider, &all), Err(ResourceError::NotFound)), "{outsider:?}");
+    }
 }
 
 #[test]
