@@ -8,6 +8,9 @@ use crate::db;
 use crate::journal::JournalError;
 use crate::maintenance::UpgradeError;
 
+/// The cure of damage.
+const RESTORE: &str = "Stop the server, then run: domicile restore FILE --replace, where FILE is the domicile.sqlite in the data folder or in a backup.";
+
 /// Exit statuses (contract section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -198,7 +201,7 @@ impl Failure {
             }
             db::Error::Older { .. } => format!("{error}. Nothing was changed. Run: systemctl restart domicile"),
             damage if damage.is_damage() => {
-                return Self::damage(format!("{error}. Stop the server, then run: domicile restore FILE --replace"));
+                return Self::damage(format!("{error}. {RESTORE}"));
             }
             db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
             other => format!(
@@ -223,8 +226,12 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         match &problem.cause {
             Some(cause) if problem.code == "database_damaged" => {
-                Self::damage(format!("{cause}. Stop the server, then run: domicile restore FILE --replace"))
+                Self::damage(format!("the database is damaged: {cause}. {RESTORE}"))
             }
+            Some(_) if problem.code == "disk_full" => Self::refused(
+                "the disk of the data folder is full, so nothing was changed. Free some space, then run the command again. `domicile doctor` says how much is needed.",
+            )
+            .with_code(problem.code),
             Some(cause) if problem.code == "internal" => {
                 Self::refused(format!("the command failed: {cause}.")).with_code(problem.code)
             }
@@ -246,5 +253,20 @@ fn in_the_words_of_a_command(problem: &Problem) -> String {
             format!("{}: {sentence}", option.replace('_', "-"))
         }
         (_, None) => problem.sentence.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_to_the_one_who_can_free_it() {
+        let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+        let failure = Failure::from(Problem::from(db::Error::from(full)));
+
+        assert!(failure.sentence.contains("Free some space"), "{failure}");
+        assert!(!failure.sentence.contains("your operator"), "{failure}");
+        assert_eq!((failure.exit, failure.code), (Exit::Refused, "disk_full"));
     }
 }

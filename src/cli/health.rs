@@ -77,12 +77,17 @@ pub(super) fn probe(config: &Config) -> Result<ServerState, Failure> {
     };
     let answer = match ask() {
         Ok(answer) => answer,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            return Ok(ServerState::NotReady(format!("nothing answers at {target}: no server is running there.")));
+        }
         Err(error) => return Ok(ServerState::NotReady(failure(&error))),
     };
     Ok(match answer.lines().next().unwrap_or_default().trim_end() {
         "" => ServerState::NotReady(failure(&"it sent no answer")),
         line if line.contains(" 200 ") => ServerState::Ready,
-        line => ServerState::NotReady(detail_of(&answer).unwrap_or_else(|| failure(&line))),
+        line => ServerState::NotReady(detail_of(&answer).unwrap_or_else(|| {
+            format!("another program answers at {target}: {line}. Stop it, or change listen.address.")
+        })),
     })
 }
 

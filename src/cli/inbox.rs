@@ -5,12 +5,12 @@ use serde_json::json;
 use super::arguments::{Common, InboxCommand};
 use super::context::open;
 use super::failure::Failure;
-use super::output::{Table, issue, out, result, tell};
+use super::output::{Table, issue, out, result, tell, times};
 use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
 use crate::app::App;
 use crate::base::{Actor, CommandId, PAGE_SIZE_MAX, Problem, Secret, ServiceId, Timestamp};
 use crate::db::{Tx, View};
-use crate::inbox::{self, Command, CommandFilter, CommandMessage, Delivery, InboxError};
+use crate::inbox::{self, Command, CommandFilter, CommandMessage, Delivery, InboxError, WebhookEndpoint, WebhookState};
 use crate::services;
 
 pub(super) fn inbox(common: &Common, command: &InboxCommand) -> Result<(), Failure> {
@@ -20,9 +20,10 @@ pub(super) fn inbox(common: &Common, command: &InboxCommand) -> Result<(), Failu
         InboxCommand::Retry { command } => retry(common, command),
         InboxCommand::Cancel { command } => cancel(common, command),
         InboxCommand::Ping { service } => ping(common, service),
-        InboxCommand::Webhook { service, url, remove: _, rotate_secret, overlap } => match rotate_secret {
-            true => rotate(common, service, overlap.as_deref()),
-            false => set_webhook(common, service, url.clone()),
+        InboxCommand::Webhook { service, url, remove, rotate_secret, overlap } => match (url, remove, rotate_secret) {
+            (_, _, true) => rotate(common, service, overlap.as_deref()),
+            (None, false, _) => show_webhook(common, service),
+            _ => set_webhook(common, service, url.clone()),
         },
     }
 }
@@ -66,7 +67,7 @@ fn list(common: &Common, service: Option<&str>) -> Result<(), Failure> {
             state_of(command, now).to_owned(),
             command.created_at.day_and_time(),
             command.deadline.map_or_else(String::new, Timestamp::day_and_time),
-            format!("{} times", command.attempts),
+            times(command.attempts),
         ]);
     }
     table.print()
@@ -161,6 +162,46 @@ fn ping(common: &Common, service: &str) -> Result<(), Failure> {
     result(common, &json!({"id": id.to_string()}), &id.to_string())?;
     tell!("To see whether it arrived, run: domicile inbox show {id}");
     Ok(())
+}
+
+fn show_webhook(common: &Common, service: &str) -> Result<(), Failure> {
+    let app = open(common)?;
+    let service = find_service(&app, service)?;
+    let endpoint = app.store().read_blocking(|view| inbox::webhook(view, service)).map_err(Problem::from)?;
+    let endpoint = endpoint.as_ref();
+    result(common, &endpoint.map_or(serde_json::Value::Null, webhook_json), &webhook_text(endpoint))
+}
+
+/// Where the commands of a service are sent, and whether they arrive, in one line.
+pub(super) fn webhook_text(endpoint: Option<&WebhookEndpoint>) -> String {
+    let Some((endpoint, url)) = endpoint.and_then(|one| Some((one, one.url.as_ref()?))) else {
+        return "none: the service reads its inbox".to_owned();
+    };
+    let state = match endpoint.state {
+        WebhookState::None | WebhookState::Working => "working".to_owned(),
+        WebhookState::Failing(since) => format!("none was taken since {}", since.day_and_time()),
+        WebhookState::Gone(at) => format!("the service switched it off on {} with status 410", at.day_and_time()),
+    };
+    let secret = endpoint
+        .previous_ends_at
+        .map_or_else(String::new, |end| format!("; the previous secret signs too until {}", end.day_and_time()));
+    format!("{url}: {state}{secret}")
+}
+
+pub(super) fn webhook_json(endpoint: &WebhookEndpoint) -> serde_json::Value {
+    let (state, since) = match endpoint.state {
+        WebhookState::None => ("none", None),
+        WebhookState::Working => ("working", None),
+        WebhookState::Failing(since) => ("failing", Some(since)),
+        WebhookState::Gone(at) => ("gone", Some(at)),
+    };
+    json!({
+        "url": endpoint.url,
+        "state": state,
+        "since": since.map(Timestamp::rfc3339),
+        "changed_at": endpoint.changed_at.rfc3339(),
+        "previous_secret_until": endpoint.previous_ends_at.map(Timestamp::rfc3339),
+    })
 }
 
 fn set_webhook(common: &Common, service: &str, url: Option<String>) -> Result<(), Failure> {

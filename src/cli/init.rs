@@ -51,7 +51,8 @@ pub(super) fn run(common: &Common, given: Option<(&str, &str)>) -> Result<(), Fa
         return Ok(());
     }
     tell!(
-        "The appliance is ready. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.",
+        "The appliance is ready. Its data is in {}. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.",
+        config.data_dir.display(),
         config.region
     );
     if let Some(local) = local_link(&config, &link) {

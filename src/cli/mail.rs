@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::{Common, MailCommand};
 use super::context::{self, open};
 use super::failure::Failure;
-use super::output::{Table, out, result, tell};
+use super::output::{Table, out, result, tell, times};
 use crate::base::{Clock, EmailAddress, MailId, Problem, Rng, Timestamp};
 use crate::mail::{self, MailStatus, TestError};
 use crate::outbound::{DialogueLine, MailFailure};
@@ -103,7 +103,7 @@ fn list(common: &Common) -> Result<(), Failure> {
             status.recipient.to_string(),
             status.subject.clone(),
             status.queued_at.day_and_time(),
-            format!("{} times", status.attempts),
+            times(status.attempts),
             status.next_at.map_or_else(|| "given up".to_owned(), Timestamp::day_and_time),
             why,
         ]);

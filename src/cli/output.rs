@@ -51,6 +51,15 @@ pub(super) fn result(common: &Common, json: &Value, text: &str) -> Result<(), Fa
     print(&if common.json { json.to_string() } else { text.to_owned() })
 }
 
+/// How often something was tried, in words.
+pub(super) fn times(count: u32) -> String {
+    match count {
+        0 => "not yet".to_owned(),
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
 /// Prints bytes on stdout. Answers the error itself, because what it means depends on the bytes.
 pub(super) fn write_bytes(bytes: &[u8]) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();

@@ -5,10 +5,12 @@ use serde_json::json;
 use super::arguments::{Common, ServiceAccess, ServiceCommand};
 use super::context::open;
 use super::failure::Failure;
+use super::inbox::{webhook_json, webhook_text};
 use super::output::{Table, issue, out, result, tell};
 use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
 use crate::base::{Actor, Problem, ServiceCredentialId, Timestamp, WorkspaceId};
 use crate::db::View;
+use crate::inbox::{self, WebhookEndpoint};
 use crate::services::{
     self, EnrolCode, Grant, Service, ServiceCredential, ServiceError, ServiceName, ServiceScope, ServiceScopes,
     StoredManifest, WorkspaceGrant,
@@ -173,6 +175,7 @@ struct Details {
     credentials: Vec<ServiceCredential>,
     last_seen: Option<Timestamp>,
     manifest: Option<StoredManifest>,
+    webhook: Option<WebhookEndpoint>,
 }
 
 impl Details {
@@ -181,6 +184,7 @@ impl Details {
             credentials: services::list_credentials(view, service.id)?,
             last_seen: services::last_seen(view, service.id)?,
             manifest: services::manifest(view, service.id)?,
+            webhook: inbox::webhook(view, service.id)?,
             service,
         })
     }
@@ -220,8 +224,9 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
     if common.json {
         return out!("{}", details_json(&details, now));
     }
-    let Details { service, credentials, last_seen, manifest } = &details;
-    let seen = last_seen.map_or_else(|| "never".to_owned(), Timestamp::day_and_time);
+    let Details { service, credentials, last_seen, manifest, webhook } = &details;
+    // The time is written once a minute.
+    let seen = last_seen.map_or_else(|| "not yet, or less than a minute ago".to_owned(), Timestamp::day_and_time);
     let ended = service.disconnected_at.map_or_else(String::new, |at| format!(", since {}", at.day_and_time()));
     let mut lines = vec![
         format!("Service     {}", service.id),
@@ -231,6 +236,7 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
         format!("Last seen   {seen}"),
         format!("Scopes      {}", scopes_text(&service.grant)),
         format!("Workspaces  {}", workspaces_text(&service.grant)),
+        format!("Webhook     {}", webhook_text(webhook.as_ref())),
     ];
     if let Some(StoredManifest { manifest, updated_at }) = manifest {
         let yes_or_no = |can| if can { "yes" } else { "no" };
@@ -257,7 +263,7 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
 }
 
 fn details_json(details: &Details, now: Timestamp) -> serde_json::Value {
-    let Details { service, credentials, last_seen, manifest } = details;
+    let Details { service, credentials, last_seen, manifest, webhook } = details;
     let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
     let credentials: Vec<_> = credentials
         .iter()
@@ -292,6 +298,7 @@ fn details_json(details: &Details, now: Timestamp) -> serde_json::Value {
         "disconnected_at": time(service.disconnected_at),
         "last_seen_at": time(*last_seen),
         "manifest": manifest,
+        "webhook": webhook.as_ref().map(webhook_json),
         "credentials": credentials,
     })
 }

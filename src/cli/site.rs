@@ -14,7 +14,7 @@ use crate::audit::{self, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
 use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
-use crate::snapshots::Damage;
+use crate::snapshots::{Damage, SnapshotError};
 use crate::{clock, db, snapshots, tokens};
 
 pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Failure> {
@@ -68,7 +68,15 @@ pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Fai
 pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(), Failure> {
     let SnapshotCommand::Now = command;
     let app = open(common)?;
-    let manifest = snapshots::publish(&app).map_err(|error| Failure::refused(format!("{error}.")))?;
+    let manifest = snapshots::publish(&app).map_err(|error| {
+        let cure = match error {
+            SnapshotError::NoSpace { .. } => {
+                format!(" Free some space on the disk of {}, then try again.", app.config().data_dir.display())
+            }
+            _ => String::new(),
+        };
+        Failure::refused(format!("{error}.{cure}"))
+    })?;
     if common.json {
         out!("{}", manifest.to_json())?;
     } else {

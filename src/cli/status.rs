@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::arguments::Common;
 use super::context;
+use super::doctor::journal_fault;
 use super::failure::Failure;
 use super::health::{self, ServerState};
 use super::output::out;
@@ -43,6 +44,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     // The tables of an earlier schema are other ones.
     if schema == MIGRATIONS_COUNT {
         lines.extend(stored(&database).map_err(Problem::from)?);
+        lines.push(journal_line(&layout, &database).map_err(Problem::from)?);
     }
     lines.extend(certificate.map(|certificate| certificate_line(&certificate, now)));
     lines.push(copies(&layout).map_err(Problem::from)?);
@@ -87,13 +89,14 @@ fn server(state: &ServerState) -> Fact {
 }
 
 fn certificate_line(certificate: &Certificate, now: Timestamp) -> Fact {
-    let days = certificate.ends_at.since(now).as_secs() / (24 * 3600);
-    let text = format!(
-        "for {}, until {} ({days} days), SHA-256 {}",
-        certificate.names_in_words(),
-        certificate.ends_at.day(),
-        certificate.fingerprint
-    );
+    let end = match certificate.has_ended(now) {
+        true => format!("ended on {}: browsers refuse it, replace it", certificate.ends_at.day_and_time()),
+        false => {
+            let days = certificate.ends_at.since(now).as_secs() / (24 * 3600);
+            format!("until {} ({days} days)", certificate.ends_at.day())
+        }
+    };
+    let text = format!("for {}, {end}, SHA-256 {}", certificate.names_in_words(), certificate.fingerprint);
     let value = json!({
         "names": certificate.names,
         "ends_at": certificate.ends_at.rfc3339(),
@@ -121,8 +124,8 @@ fn snapshot(layout: &Layout, database: &FileCopy, now: Timestamp) -> Fact {
     fact("snapshot", text, json!({"made_at": made_at.rfc3339(), "age_seconds": age, "file": file}))
 }
 
-/// What the database says: drills, copies of the keyring, the journal.
-fn stored(database: &FileCopy) -> Result<[Fact; 3], db::Error> {
+/// What the database says: drills, copies of the keyring.
+fn stored(database: &FileCopy) -> Result<[Fact; 2], db::Error> {
     let view = database.view();
     let drills = maintenance::drill_state(&view)?;
     let drill = match &drills.last {
@@ -149,8 +152,14 @@ fn stored(database: &FileCopy) -> Result<[Fact; 3], db::Error> {
         ),
         Escrow::Due => fact("keyring", maintenance::ESCROW_REMINDER.into(), json!({"exported_at": null})),
     };
-    let last = journal::head(&view)?.seq;
-    Ok([drill, escrow, fact("journal", format!("{last} lines"), json!({"lines": last}))])
+    Ok([drill, escrow])
+}
+
+fn journal_line(layout: &Layout, database: &FileCopy) -> Result<Fact, db::Error> {
+    let lines = journal::head(&database.view())?.seq;
+    let problem = journal_fault(layout, database).map(|(cause, cure)| format!("{cause}. {cure}"));
+    let text = problem.clone().unwrap_or_else(|| format!("{lines} lines"));
+    Ok(fact("journal", text, json!({"lines": lines, "problem": problem})))
 }
 
 fn copies(layout: &Layout) -> Result<Fact, db::Error> {
@@ -164,4 +173,25 @@ fn copies(layout: &Layout) -> Result<Fact, db::Error> {
     };
     let value = kept.iter().map(|copy| json!({"name": copy.name, "until": copy.delete_after.rfc3339()})).collect();
     Ok(fact("copies", text, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_has_ended_is_not_called_valid() {
+        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+        let certificate = Certificate {
+            names: vec!["account.example.org".into()],
+            ends_at: at("2026-05-03T09:00:00Z"),
+            fingerprint: "AB:CD".into(),
+        };
+        let line = |now: &str| certificate_line(&certificate, at(now)).text;
+
+        assert!(line("2026-05-01T09:00:00Z").contains("until 3 May 2026 (2 days)"), "{}", line("2026-05-01T09:00:00Z"));
+        for now in ["2026-05-03T09:00:00Z", "2026-05-04T09:00:00Z"] {
+            assert!(line(now).contains("ended on 3 May 2026") && line(now).contains("replace it"), "{}", line(now));
+        }
+    }
 }

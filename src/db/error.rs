@@ -39,7 +39,9 @@ pub enum Error {
     #[error("the key does not open {0}")]
     KeyDoesNotOpen(String),
     /// The key is right, and does not open the file: its first page is damaged.
-    #[error("the beginning of {path} is damaged, and the keyring is right: {proof}")]
+    #[error(
+        "the beginning of {path} is damaged, or it is a file of another appliance: the keyring is right, because {proof}"
+    )]
     BeginningDamaged {
         /// The database.
         path: String,

@@ -46,7 +46,7 @@ pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, make_file, migrate_file, 
 pub use owner::{Ownership, ownership, record_owner};
 pub use pages::{PAGE_BYTES, PageSummary, SALT_BYTES, read_pages, read_pages_of};
 pub use site::{STATEMENTS, SiteStamp, find_keys_in_use, find_stamp, stamp, use_keys};
-pub use space::{DiskSpace, database_bytes, free_bytes};
+pub use space::{DiskSpace, FREE_BYTES_MIN, database_bytes, free_bytes};
 pub use sql::{Draft, Field, assert_reads_all, only, position, text_of};
 pub(crate) use sql::{by_name, field, sql, text};
 pub use store::{Layout, Store, StoreHooks};

@@ -10,8 +10,8 @@ pub fn database_bytes(layout: &Layout) -> u64 {
     size(layout.live()) + size(layout.log())
 }
 
-/// Free bytes that a running appliance needs at least.
-const FREE_BYTES_MIN: u64 = 64 << 20;
+/// Free bytes that a running appliance needs at least: 64 MiB.
+pub const FREE_BYTES_MIN: u64 = 64 << 20;
 
 /// What fits beside a database on its disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -100,7 +100,7 @@ impl From<InboxError> for Problem {
                 "webhook_url",
                 "webhook_url_invalid",
                 "The address of a webhook begins with https://, has at most 2,048 characters, and no user name, password or part \
-                 after #. On the machine of Domicile it can begin with http://localhost. Correct it.",
+                 after #. On the machine of Domicile it can begin with http://localhost or http://127.0.0.1. Correct it.",
             ),
             InboxError::Url(error) => Problem::field(
                 "webhook_url",

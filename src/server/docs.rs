@@ -144,7 +144,7 @@ fn read_operation(document: &Value, path: &str, method: &str, operation: &Value)
     let parameters = items(operation, "parameters").map(|parameter| Input {
         name: text(parameter, "name"),
         place: if parameter["in"] == "header" { "header" } else { "query" },
-        kind: kind_of(&parameter["schema"], parameter["required"] == true),
+        kind: kind_of(document, &parameter["schema"], parameter["required"] == true),
         about: text(parameter, "description"),
     });
     // The second format of a body has the same fields.
@@ -175,28 +175,74 @@ fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
 }
 
 fn fields_of(document: &Value, content: &Value) -> Vec<Input> {
-    let shapes = shapes(document, &content["schema"]);
-    let field = |shape: &Value, (name, schema): (&String, &Value)| Input {
-        name: name.clone(),
-        place: "body",
-        kind: kind_of(schema, shapes.len() == 1 && items(shape, "required").any(|required| required == name.as_str())),
-        about: text(schema, "description"),
-    };
-    shapes.iter().flat_map(|shape| members(shape, "properties").map(|member| field(shape, member))).collect()
+    nested_fields(document, &content["schema"], "")
 }
 
-fn kind_of(schema: &Value, is_required: bool) -> String {
+/// The members of an object, each followed by its own members. `path` is what their names begin with.
+fn nested_fields(document: &Value, schema: &Value, path: &str) -> Vec<Input> {
+    let shapes = shapes(document, schema);
+    // Of alternatives, each may lack what another one requires.
+    let has_alternatives = shapes.len() > 1 && resolved(document, schema).get("allOf").is_none();
+    let mut fields = Vec::new();
+    for shape in &shapes {
+        for (name, member) in members(shape, "properties") {
+            let is_required = !has_alternatives && items(shape, "required").any(|required| required == name.as_str());
+            let name = format!("{path}{name}");
+            let own = member_path(document, member, &name);
+            fields.push(Input {
+                name,
+                place: "body",
+                kind: kind_of(document, member, is_required),
+                about: about_of(document, member),
+            });
+            fields.extend(own.into_iter().flat_map(|(path, object)| nested_fields(document, object, &path)));
+        }
+    }
+    fields
+}
+
+/// The object in a member, or in the elements of its array, and what the names of its members begin with.
+fn member_path<'d>(document: &'d Value, member: &'d Value, name: &str) -> Option<(String, &'d Value)> {
+    let alternatives = items(member, "oneOf").map(|part| resolved(document, part));
+    let object = alternatives.chain([resolved(document, member)]).find(|schema| schema["type"] != "null")?;
+    match object["type"] == "array" {
+        true => Some((format!("{name}[]."), &object["items"])),
+        false => object.get("properties").is_some().then(|| (format!("{name}."), object)),
+    }
+}
+
+/// The description of a member. One of several alternatives may have it.
+fn about_of(document: &Value, member: &Value) -> String {
+    let own = text(member, "description");
+    let mut alternatives = items(member, "oneOf").map(|part| text(part, "description"));
+    let mut of_alternative = || alternatives.find(|text| !text.is_empty());
+    let of_reference = || text(resolved(document, member), "description");
+    if own.is_empty() { of_alternative().unwrap_or_else(of_reference) } else { own }
+}
+
+fn kind_of(document: &Value, schema: &Value, is_required: bool) -> String {
+    let kind = kind_words(document, resolved(document, schema));
+    if is_required { format!("{kind}, required") } else { kind }
+}
+
+fn kind_words(document: &Value, schema: &Value) -> String {
+    let alternatives: Vec<_> =
+        items(schema, "oneOf").map(|part| kind_words(document, resolved(document, part))).collect();
+    if !alternatives.is_empty() {
+        return alternatives.join(" or ");
+    }
     let as_text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let kind = match (&schema["const"], &schema["enum"], &schema["type"]) {
+    match (&schema["const"], &schema["enum"], &schema["type"]) {
         (Value::Null, Value::Null, Value::Null) => "text or number".to_owned(),
-        (Value::Null, Value::Null, Value::Array(kinds)) => kinds.iter().map(as_text).collect::<Vec<_>>().join(" or "),
+        (Value::Null, Value::Null, Value::Array(kinds)) => {
+            kinds.iter().map(as_text).collect::<Vec<_>>().join(" or ").replace("string", "text")
+        }
         (Value::Null, Value::Null, kind) => as_text(kind).replace("string", "text"),
         (Value::Null, choices, _) => {
             items(&serde_json::json!({ "of": choices }), "of").map(as_text).collect::<Vec<_>>().join(" | ")
         }
         (value, ..) => as_text(value),
-    };
-    if is_required { format!("{kind}, required") } else { kind }
+    }
 }
 
 fn credential_of(document: &Value, operation: &Value) -> String {
@@ -268,5 +314,15 @@ mod tests {
         assert!(exchange.inputs.iter().any(|input| input.name == "subject_token" && input.kind == "text, required"));
         let trash = all().find(|operation| operation.path == "/api/trash" && operation.method == "DELETE").unwrap();
         assert!(trash.inputs.iter().any(|input| input.name == "all"), "every alternative is on the page");
+        let input = |path: &str, name: &str| {
+            let operation = all().find(|operation| operation.path == path && operation.method != "GET").unwrap();
+            let input = operation.inputs.iter().find(|input| input.name == name);
+            input.unwrap_or_else(|| panic!("{path} lacks {name}")).kind.clone()
+        };
+        assert_eq!(input("/v1/resources/batch", "full_sync"), "object or null");
+        assert_eq!(input("/v1/resources/batch", "full_sync.generation"), "integer, required");
+        assert_eq!(input("/v1/resources/batch", "resources[].slug"), "text or null");
+        assert_eq!(input("/v1/leases/{id}/commit", "resources[].id"), "text, required");
+        assert_eq!(input("/v1/services/self", "resource_types[].label"), "text, required");
     }
 }

@@ -26,6 +26,20 @@ pub(super) fn framework_problem(status: StatusCode) -> Problem {
     }
 }
 
+/// The same problem for a program, which has no pages: it is told where the description is.
+pub(super) fn for_programs(problem: Problem) -> Problem {
+    let sentence = match problem.code {
+        "not_found" if problem.sentence == Problem::not_found().sentence => {
+            "There is nothing at this address. All addresses are described at /v1/docs."
+        }
+        "method_not_allowed" => {
+            "This address does not support this method. The header Allow names those that it supports."
+        }
+        _ => return problem,
+    };
+    Problem { sentence: sentence.into(), ..problem }
+}
+
 /// Writes a refused request to the log: an error of the server with its cause. What everybody can cause by typing an
 /// address is logged at the level debug. Returns whether the log has it at the usual level, so that it is worth telling a
 /// person its id.

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::base::{Actor, Problem, RequestClass, Rng, Visitor, Warning, Zone};
 use crate::crypto::tokens;
 use crate::db::View;
+use crate::http::diagnosis;
 use crate::http::{
     Avatar, DEVICE, Dismissal, EntryRefused, Identity, RenewedCookie, RequestId, SESSION, SessionTimeLeft,
     SignOutNotice, StandingNotice, StandingNotices, UnreadableHop, VisitorOf, client_address, csrf,
@@ -280,7 +281,9 @@ fn tell_untrusted_proxy(app: &App, peer: IpAddr, request: &ServiceRequest) {
         IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local(),
     };
     let is_trusted = || app.config().listen.trusted_proxies.iter().any(|network| network.contains(&peer));
-    if !is_private || !request.headers().contains_key("x-forwarded-for") || is_trusted() {
+    // `domicile doctor` sends the header itself, to see what a proxy does to it.
+    let is_doctor = || diagnosis::answer(request.request(), app.config(), app.keyring(), app.now()).is_some();
+    if !is_private || !request.headers().contains_key("x-forwarded-for") || is_trusted() || is_doctor() {
         return;
     }
     let sentence = format!(

@@ -16,8 +16,14 @@ const ROOT: &str = "/help";
 macro_rules! sources {
     ($($name:literal)*) => {
         /// The pages of the manual in their order: the name in the path, and the Markdown.
-        pub(super) const MANUAL: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../templates/manual/", $name, ".md")))),*];
+        pub(super) const MANUAL: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../templates/manual/", $name, ".md"))),)*
+            // The package has this file beside the manual.
+            ("settings", concat!(
+                include_str!("../../templates/manual/settings.md"),
+                "\n```toml\n", include_str!("../../packaging/domicile.toml"), "```\n"
+            )),
+        ];
     };
 }
 

@@ -201,6 +201,7 @@ fn render_fault(
         return response;
     }
     let problem = problem.unwrap_or_else(|| faults::framework_problem(response.status()));
+    let problem = if client == ClientKind::Page { problem } else { faults::for_programs(problem) };
     let request_id = RequestId::of(response.request());
     let is_in_the_log = faults::report(&problem, &request_id, response.request().path());
     if let Some(app) = app {

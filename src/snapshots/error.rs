@@ -119,7 +119,7 @@ impl From<LedgerError> for Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The disk has too little free space for a second copy.
-    #[error("a snapshot needs {needed} bytes, but only {free} are free")]
+    #[error("a snapshot needs {} MiB of free space, and {} MiB are free", .needed.div_ceil(1 << 20), .free >> 20)]
     NoSpace {
         /// Bytes: 1.2 times the size of the database.
         needed: u64,

@@ -55,9 +55,9 @@ def register(name, workspace, size):
         {"workspace": workspace, "type": "dataset", "name": name, "size": size, "version": 1}))
 
 
-def report(event_id, workspace, quantity):
-    event = {"source": "datasets", "id": event_id, "workspace": workspace, "sku": "gpu.h100",
-             "quantity": quantity, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+def report(event_id, person, quantity):
+    event = {"source": "datasets", "id": event_id, "workspace": person["workspace"], "key": person["client_id"],
+             "sku": "gpu.h100", "quantity": quantity, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     for rejected in call("POST", "/v1/usage/events", json.dumps([event]))["rejected"]:
         print("not counted:", rejected["error"], flush=True)
 
@@ -138,7 +138,7 @@ class Service(BaseHTTPRequestHandler):
         try:
             register(name, person["workspace"], 2_000_000)
             datasets[name] = (person["sub"], person["workspace"])
-            report(event_id, person["workspace"], "2")
+            report(event_id, person, "2")
         except OSError:
             return self.answer(503)
         self.answer(201)

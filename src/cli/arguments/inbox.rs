@@ -34,15 +34,16 @@ pub(in crate::cli) enum InboxCommand {
         /// Name or id of the service.
         service: String,
     },
-    /// Set the address that gets a service's commands as webhooks. Prints only the secret that signs them, if it is new.
+    /// Show where the commands of a service are sent as webhooks, or set it. With an option, it prints only the secret that
+    /// signs them, if it is new.
     #[command(
-        after_help = "The host of the address must be declared in [[egress]], also if it is this machine. Without an address, the service reads its inbox.\n\nExamples:\n  domicile inbox webhook training --url https://training.example.org/domicile\n  domicile inbox webhook training --rotate-secret --overlap 24h\n  domicile inbox webhook training --remove"
+        after_help = "The host of the address must be declared in [[egress]], also if it is this machine. Without an address, the service reads its inbox.\n\nExamples:\n  domicile inbox webhook training\n  domicile inbox webhook training --url https://training.example.org/domicile\n  domicile inbox webhook training --rotate-secret --overlap 24h\n  domicile inbox webhook training --remove"
     )]
     Webhook {
         /// Name or id of the service.
         service: String,
-        /// The address.
-        #[arg(long, required_unless_present_any = ["remove", "rotate_secret"])]
+        /// The address from now on.
+        #[arg(long)]
         url: Option<String>,
         /// Send no webhooks.
         #[arg(long, conflicts_with_all = ["url", "rotate_secret"])]

@@ -84,10 +84,11 @@ pub(in crate::cli) enum ServiceCommand {
 /// What a service may do.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ServiceAccess {
-    /// A scope: keys:verify, usage:write or resources:write. Can be given several times. Default: all of them.
+    /// A scope: keys:verify, usage:write or resources:write. Can be given several times. Without it, a new service has all.
     #[arg(long)]
     pub scope: Vec<String>,
-    /// The id of a workspace that the service may touch. Can be given several times. Default: all of them.
+    /// The id of a workspace that the service may touch. Can be given several times. Without it, a new service may touch
+    /// all.
     #[arg(long, value_name = "ID")]
     pub workspace: Vec<String>,
 }

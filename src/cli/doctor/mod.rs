@@ -8,6 +8,8 @@ mod proxy;
 mod stored;
 mod support;
 
+pub(super) use stored::journal_fault;
+
 use std::path::Path;
 
 use serde_json::{Value, json};

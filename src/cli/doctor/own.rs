@@ -7,7 +7,7 @@ use crate::cli::arguments::Common;
 use crate::cli::health::{self, ServerState};
 use crate::cli::{context, unit};
 use crate::config::{Config, DEFAULT_PATH, UnitLimits};
-use crate::db::{DiskSpace, Layout};
+use crate::db::{DiskSpace, FREE_BYTES_MIN, Layout};
 use crate::machine::{self, DataFolderVerdict, DiskVerdict, FileSystemVerdict, MemoryVerdict, SettingsFileVerdict};
 
 pub(super) fn configuration(common: &Common, config: &Config) -> Check {
@@ -126,9 +126,14 @@ pub(super) fn disk(layout: &Layout) -> Check {
     let text = format!("{} MiB are free, and the database has {} MiB", free >> 20, database >> 20);
     match verdict {
         DiskVerdict::FewFiles(files) => Check::failed(NAME, format!("only {files} more files can be created"), cure),
-        DiskVerdict::Space(DiskSpace::Nothing) => {
-            Check::failed(NAME, format!("{text}: the next snapshot does not fit"), cure)
-        }
+        DiskVerdict::Space(DiskSpace::Nothing) => Check::failed(
+            NAME,
+            format!(
+                "{text}: that is too little for the next snapshot, which needs room for a copy and {} MiB",
+                FREE_BYTES_MIN >> 20
+            ),
+            cure,
+        ),
         DiskVerdict::Space(DiskSpace::SnapshotOnly) => {
             Check::warning(NAME, format!("{text}: an upgrade and a restore drill need three times its size"), cure)
         }
@@ -161,9 +166,6 @@ pub(super) fn server(config: &Config) -> Check {
     let log = "See its log: journalctl --unit domicile. Start it with: systemctl start domicile";
     match health::probe(config) {
         Ok(ServerState::Ready) => Check::ok("server", "it is ready"),
-        Ok(ServerState::NotReady(reason)) if reason.contains("refused") => {
-            Check::failed("server", format!("no server is running: {reason}"), log)
-        }
         Ok(ServerState::NotReady(reason)) => Check::failed("server", reason, log),
         Err(failure) => Check::refused("server", &failure),
     }

@@ -27,20 +27,23 @@ fn unreadable(name: &'static str, error: &db::Error) -> Check {
 }
 
 fn journal(layout: &Layout, database: &FileCopy) -> Check {
-    if !layout.tombstones().exists() {
-        return Check::failed(
-            "journal",
-            format!(
-                "{} is missing: a restored backup would bring back access that has ended",
-                layout.tombstones().display()
-            ),
-            "Restart the server, which writes it again: systemctl restart domicile. Then look why it was deleted.",
-        );
+    match journal_fault(layout, database) {
+        None => Check::ok("journal", layout.tombstones().display().to_string()),
+        Some((cause, cure)) => Check::failed("journal", cause, cure),
     }
-    match JournalFile::new(layout, &Arc::default()).verify(&database.view(), Extent::Whole) {
-        Ok(_) => Check::ok("journal", layout.tombstones().display().to_string()),
-        Err(error) => Check::failed("journal", error.to_string(), error.cure()),
+}
+
+/// What is wrong with the file of the journal, and the cure.
+pub(in crate::cli) fn journal_fault(layout: &Layout, database: &FileCopy) -> Option<(String, String)> {
+    let path = layout.tombstones();
+    if !path.exists() {
+        let cause = format!("{} is missing: a restored backup would bring back access that has ended", path.display());
+        let cure =
+            "Restart the server, which writes it again: systemctl restart domicile. Then look why it was deleted.";
+        return Some((cause, cure.to_owned()));
     }
+    let verified = JournalFile::new(layout, &Arc::default()).verify(&database.view(), Extent::Whole);
+    verified.err().map(|error| (error.to_string(), error.cure()))
 }
 
 fn snapshot(layout: &Layout, database: &FileCopy) -> Check {

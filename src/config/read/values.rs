@@ -213,7 +213,7 @@ impl Reader {
             .filter(|candidate| distance(key, candidate) <= 3);
         let advice = match nearest {
             Some(nearest) => format!("Did you mean {nearest}?"),
-            None => "Remove it, or see the manual for all settings.".to_owned(),
+            None => "Remove it. All settings: domicile man manual settings".to_owned(),
         };
         let location = self.location(at);
         self.faults.push(format!("{location}: {key} is not a setting. {advice}"));

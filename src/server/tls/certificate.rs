@@ -43,6 +43,11 @@ impl Certificate {
         })
     }
 
+    /// Whether browsers refuse it at this time, because it has ended.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends_at <= now
+    }
+
     /// The names in words.
     pub fn names_in_words(&self) -> String {
         if self.names.is_empty() { "no host name".to_owned() } else { self.names.join(", ") }

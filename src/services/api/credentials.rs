@@ -13,7 +13,11 @@ pub(super) const NO_SERVICE: &str = "invalid_service";
 
 /// The problem of a request without a good credential of a service.
 pub(super) fn no_service() -> Problem {
-    Problem::new(401, NO_SERVICE, "This needs the credential of a connected service.")
+    Problem::new(
+        401,
+        NO_SERVICE,
+        "The credential of the service is missing, wrong or revoked. Send it as \"Authorization: Bearer dos_…\", or ask the operator for a new one.",
+    )
 }
 
 /// The service that `Authorization` authenticates. `None`: the header is missing.

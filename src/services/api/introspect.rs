@@ -33,7 +33,7 @@ struct IntrospectionRequest {
     /// The required scopes, separated by spaces. The answer then has the member `granted`.
     #[schema(nullable = false, example = "models:read")]
     scope: Option<String>,
-    /// The IP address that the key was used from.
+    /// The IP address that the key was used from. Without it, a key that is limited to networks is not valid.
     #[schema(nullable = false, example = "203.0.113.7")]
     ip: Option<String>,
     /// Accepted but ignored.

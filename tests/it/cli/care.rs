@@ -234,3 +234,17 @@ fn status_knows_the_appliance_without_a_server_and_with_one() {
     }
     drop(open_live(&site));
 }
+
+#[test]
+fn status_says_what_is_wrong_with_the_journal() {
+    let site = Appliance::initialized();
+    let journal = site.data().join("tombstones.jsonl");
+    let problem = |site: &Appliance| status(site)["journal"]["problem"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(problem(&site), "");
+
+    std::fs::write(&journal, "notes of an admin\n").unwrap();
+    assert!(problem(&site).contains("line 1") && problem(&site).contains("mv "), "{}", problem(&site));
+    std::fs::remove_file(&journal).unwrap();
+    assert!(problem(&site).contains("is missing") && problem(&site).contains("Restart"), "{}", problem(&site));
+    assert!(site.run(&["status"]).ok().contains("is missing"));
+}

@@ -31,6 +31,51 @@ fn a_rotated_or_revoked_credential_of_a_service_is_refused_at_the_next_request()
 }
 
 #[test]
+fn the_address_for_webhooks_of_a_service_is_shown() {
+    let site =
+        Appliance::initialized_with("[[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"webhooks\"\n");
+    site.run(&["service", "create", "training"]).ok();
+    let shown = || [site.run(&["inbox", "webhook", "training"]).ok(), site.run(&["service", "show", "training"]).ok()];
+    assert!(shown().iter().all(|text| text.contains("reads its inbox")), "{:?}", shown());
+
+    site.run(&["inbox", "webhook", "training", "--url", "https://127.0.0.1/hook"]).ok();
+    assert!(shown().iter().all(|text| text.contains("https://127.0.0.1/hook: working")), "{:?}", shown());
+    site.run(&["inbox", "webhook", "training", "--rotate-secret"]).ok();
+    let value = json(&site.run(&["inbox", "webhook", "training", "--json"]).ok());
+    assert_eq!((value["url"].as_str(), value["state"].as_str()), (Some("https://127.0.0.1/hook"), Some("working")));
+    assert!(value["previous_secret_until"].is_string(), "{value}");
+    let value = json(&site.run(&["service", "show", "training", "--json"]).ok());
+    assert_eq!(value["webhook"]["state"], "working");
+}
+
+#[test]
+fn what_services_keep_for_a_person_is_listed_and_moved_to_the_trash() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (service, workspace) = (site.service("registry"), site.workspace("ada-l"));
+    for (id, name, size) in [("m-1", "Orchard", 10), ("m-2", "Apples", 2_000_000)] {
+        let body =
+            serde_json::json!({"workspace": workspace, "type": "model", "name": name, "size": size, "version": 1});
+        let answer = site.call("PUT", &format!("/v1/resources/{id}")).bearer(&service).json(&body).send();
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    let listed = || site.run(&["resource", "list", "--account", "ada-l"]).ok();
+    let lines: Vec<String> = listed().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].ends_with("\tmodel\tApples\t\tregistry\t2.0 MB"), "{lines:?}");
+    let found = site.run(&["resource", "list", "--account", "ada-l", "--search", "orch", "--json"]).ok();
+    let found = json(&found);
+    assert_eq!((found["resources"][0]["name"].as_str(), found["more"].as_bool()), (Some("Orchard"), Some(false)));
+    let id = found["resources"][0]["id"].as_str().unwrap();
+    let moved = site.run(&["resource", "trash", id, "--account", "ada-l"]);
+    assert!(moved.stderr.contains("restored for 30 days") && moved.status == 0, "{moved:?}");
+    assert!(!listed().contains("Orchard"));
+    let unknown = site.run(&["resource", "trash", "res_unknown", "--account", "ada-l"]);
+    assert!(unknown.status == 1 && unknown.stderr.contains("there is nothing with this"), "{unknown:?}");
+}
+
+#[test]
 fn check_describes_the_settings() {
     let site = Appliance::initialized();
 

@@ -137,6 +137,9 @@ fn faults_have_the_format_that_their_client_reads() {
     assert_eq!((service.status, service.header("content-type")), (404, "application/problem+json"));
     assert_eq!(service.json()["code"], "not_found");
     assert_eq!(service.json()["status"], 404);
+    // A program has no pages to go to.
+    assert!(page.text().contains("go back to your account"));
+    assert!(service.json()["detail"].as_str().unwrap().contains("/v1/docs"), "{}", service.text());
 
     let holder = site.call("GET", "/api/account/summary").bearer("dok_nonsense").send();
     assert_eq!((holder.status, holder.json()["error"].as_str()), (401, Some("Invalid API key")));
@@ -144,6 +147,7 @@ fn faults_have_the_format_that_their_client_reads() {
     let wrong_method = site.call("DELETE", "/v1/introspect").send();
     assert_eq!((wrong_method.status, wrong_method.json()["code"].as_str()), (405, Some("method_not_allowed")));
     assert_eq!(wrong_method.header("allow"), "POST");
+    assert!(wrong_method.json()["error"].as_str().unwrap().contains("Allow"), "{}", wrong_method.text());
 }
 
 #[test]

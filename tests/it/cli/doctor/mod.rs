@@ -104,7 +104,7 @@ fn each_fault_of_settings_and_files_is_named_with_its_cure() {
     let small = data(disk.to_str().unwrap());
     let mount = |options: &str| format!("mount -t tmpfs -o mode=0700,{options} tmpfs {}", disk.display());
     world.with_settings_in(&mount("size=512m"), &small, "file-system", &["in memory", "folder on a disk"]);
-    world.with_settings_in(&mount("size=8m"), &small, "disk", &["does not fit", "Free some space"]);
+    world.with_settings_in(&mount("size=8m"), &small, "disk", &["too little for the next snapshot", "Free some space"]);
     world.with_settings_in(&mount("size=512m,nr_inodes=20"), &small, "disk", &["more files", "Free some space"]);
     let read_only = format!("mount --bind {0} {0} && mount -o remount,ro,bind {0}", site.data().display());
     world.with_settings_in(&read_only, &|text| text, "file-system", &["read-only", "mount it writable"]);
@@ -281,6 +281,8 @@ fn a_new_appliance_is_healthy_except_for_what_is_due_and_nothing_secret_is_told(
     let site = Appliance::running();
     site.run(&["snapshot", "now"]).ok();
     let output = site.run(&["doctor", "--json"]);
+    // Its own request is not taken for that of a proxy.
+    assert!(!site.log().contains("A proxy at"), "{}", site.log());
     let value: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     for check in value["checks"].as_array().unwrap() {
         let state = check["state"].as_str().unwrap();
