@@ -5,10 +5,11 @@
 //! **Start reading:** `model.rs`.
 
 mod catalogue;
+mod changes;
 mod model;
 mod ops;
 pub mod pages;
 
 pub use catalogue::CATALOGUE;
-pub use model::{Activity, outcome_label, title};
-pub use ops::list;
+pub use model::{Activity, ActivityFilter, ActivityPage, outcome_label, title};
+pub use ops::{DOWNLOAD_MAX, list};

@@ -134,7 +134,13 @@ fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<ReportedText>, 
         let text = |name: &str| field(name).unwrap_or_default();
         vec![ReportedKey { token, r#type: text("type"), url: text("url"), source: text("source") }]
     } else {
-        serde_json::from_slice::<ReportedKeys>(body).map_err(|_| bad_report())?.0
+        let read = serde_json::from_slice::<ReportedKeys>(body);
+        let is_list = body.trim_ascii_start().first() == Some(&b'[');
+        let problem = |error: serde_json::Error| match is_list && error.is_data() {
+            true => bad_report(),
+            false => json::malformed_json(&error),
+        };
+        read.map_err(problem)?.0
     };
     let reported = reported.into_iter().map(|key| ReportedText {
         text: key.token,

@@ -171,6 +171,10 @@ impl RecordedEvent {
 pub struct Filter {
     /// Only events before this one. `None`: from the newest.
     pub before: Option<Cursor>,
+    /// Only events of this time or later. `None`: also the oldest.
+    pub from: Option<Timestamp>,
+    /// Only events before this time. `None`: also the newest.
+    pub until: Option<Timestamp>,
     /// The maximum number of events.
     pub limit: u32,
 }

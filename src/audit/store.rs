@@ -1,11 +1,13 @@
 //! All SQL of the audit.
 
+use std::ops::Range;
+
 use rusqlite::{Row, named_params};
 
 use super::chain::Leaf;
 use super::model::{Epoch, KnownHead};
 use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, AUDIT_TREE, EPOCH, SUBJECT_KEY};
-use crate::base::{AccountId, Cursor, Digest, Timestamp, WorkspaceId};
+use crate::base::{AccountId, Digest, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
 const FIND_HEAD: &str = "select seq, leaf_hash from audit_event order by seq desc limit 1";
@@ -33,15 +35,16 @@ const LIST_EVENTS: &str = sql!(
     order by seq"
 );
 const FIND_LEAF: &str = "select leaf_hash from audit_event where seq = :seq";
+const FIND_TIME: &str = "select at from audit_event where seq = :seq";
 const LIST_FEED: &str = sql!(
     "select ",
     EVENT,
     "
     from audit_event
     where seq in (
-      select seq from (select seq from audit_event where workspace_id = :workspace_id and seq < :before order by seq desc limit :limit)
-      union select seq from (select seq from audit_event where target_id = :account_id and seq < :before order by seq desc limit :limit)
-      union select seq from (select seq from audit_event where actor_id = :account_id and seq < :before order by seq desc limit :limit))
+      select seq from (select seq from audit_event where workspace_id = :workspace_id and seq > :after and seq < :before order by seq desc limit :limit)
+      union select seq from (select seq from audit_event where target_id = :account_id and seq > :after and seq < :before order by seq desc limit :limit)
+      union select seq from (select seq from audit_event where actor_id = :account_id and seq > :after and seq < :before order by seq desc limit :limit))
     order by seq desc
     limit :limit"
 );
@@ -100,6 +103,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_SUBJECT_KEY,
     LIST_EVENTS,
     FIND_LEAF,
+    FIND_TIME,
     LIST_FEED,
     LIST_OWN,
     FIND_LAST_ABOUT,
@@ -254,18 +258,25 @@ pub(super) fn walk_events<E: From<Error>>(
     view.walk(LIST_EVENTS, named_params! {":after": after}, |row| each(read_event(row).map_err(Error::from)?))
 }
 
+/// What a person sees, the newest first: the events with a number between these two, which are left out.
 pub(super) fn list_feed(
     view: &View<'_>,
     account: AccountId,
     workspace: WorkspaceId,
-    before: Option<Cursor>,
+    between: Range<i64>,
     limit: u32,
 ) -> Result<Vec<EventRow>, Error> {
+    let Range { start: after, end: before } = between;
     view.list(
         LIST_FEED,
-        named_params! {":account_id": account, ":workspace_id": workspace, ":before": before.map_or(i64::MAX, |cursor| cursor.0), ":limit": limit},
+        named_params! {":account_id": account, ":workspace_id": workspace, ":after": after, ":before": before, ":limit": limit},
         read_event,
     )
+}
+
+/// When an event was recorded. `None`: there is no event with this number.
+pub(super) fn find_time(view: &View<'_>, seq: i64) -> Result<Option<Timestamp>, Error> {
+    view.find(FIND_TIME, named_params! {":seq": seq}, only)
 }
 
 pub(super) fn list_own(

@@ -40,7 +40,7 @@ pub use metrics::{
 pub use money::{Credits, MoneyError, Quantity, Total};
 pub use network::{Network, parse_address};
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
-pub use problem::Problem;
+pub use problem::{Problem, ReachedLimit};
 pub use rate_limit::{RateLimit, RateLimiter, WINDOW_SECONDS};
 pub use readiness::{Readiness, Warning};
 pub use rng::Rng;
@@ -48,7 +48,7 @@ pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
 pub use security::{SECURITY, SecurityEvent};
 pub use shown_once::{SHOWN_FOR, ShownOnce};
-pub use text::{SharedText, percent_encoded, size_in_words, wait_in_words};
+pub use text::{SharedText, escape_formula, percent_encoded, size_in_words, wait_in_words};
 pub use time::{Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use typed_code::{fold_code, six_digits};
 pub use visible::{is_visible, made_visible, visible_lines};

@@ -25,20 +25,27 @@ impl std::fmt::Display for Cursor {
 
 /// One page of a list.
 #[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// The rows, the newest first.
+pub struct Page<T, C = Cursor> {
+    /// The rows, in the order of the list: the newest first where it says nothing else.
     pub rows: Vec<T>,
     /// The cursor for the next page. `None`: this is the last page.
-    pub next: Option<Cursor>,
+    pub next: Option<C>,
 }
 
 impl<T> Page<T> {
     /// Makes a page from up to `limit + 1` fetched rows. The extra row only shows that there is a next page.
-    pub fn new(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> i64) -> Self {
+    pub fn new(rows: Vec<T>, limit: u32, key: impl Fn(&T) -> i64) -> Self {
+        Self::by(rows, limit, |row| Cursor(key(row)))
+    }
+}
+
+impl<T, C> Page<T, C> {
+    /// As [`Page::new`], for a list with another kind of cursor.
+    pub fn by(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Self {
         let limit = limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = if more { rows.last().map(|row| Cursor(key(row))) } else { None };
+        let next = if more { rows.last().map(cursor) } else { None };
         Self { rows, next }
     }
 }

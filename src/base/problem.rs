@@ -17,10 +17,28 @@ pub struct Problem {
     pub field: Option<&'static str>,
     /// What is wrong with other fields of the same form: each with its sentence.
     pub others: Vec<(&'static str, String)>,
+    /// The limit of a plan that is reached. `None`: it is not about one.
+    pub reached: Option<Box<ReachedLimit>>,
     /// How many seconds to wait before the next attempt. `None`: waiting does not help, or we do not know.
     pub retry_after_seconds: Option<u32>,
     /// The internal cause, for the log only.
-    pub cause: Option<String>,
+    pub cause: Option<Box<str>>,
+}
+
+/// How many characters of an unknown member's name an answer repeats.
+const UNKNOWN_NAME_CHARS_MAX: usize = 40;
+
+/// A limit of a plan that a request would go beyond, for programs: `limit_reached`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReachedLimit {
+    /// The name of the limit, as the settings have it.
+    pub limit: &'static str,
+    /// What the plan allows: things or bytes.
+    pub max: i64,
+    /// What is there, with what is reserved.
+    pub current: i64,
+    /// The code of the plan.
+    pub plan: String,
 }
 
 impl Problem {
@@ -32,6 +50,7 @@ impl Problem {
             sentence: sentence.into(),
             field: None,
             others: Vec::new(),
+            reached: None,
             retry_after_seconds: None,
             cause: None,
         }
@@ -40,6 +59,17 @@ impl Problem {
     /// 400 about one field.
     pub fn field(field: &'static str, code: &'static str, sentence: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(400, code, sentence) }
+    }
+
+    /// 400: the address does not know a member of the body.
+    pub fn unknown_member(name: &str) -> Self {
+        let name: String = name.chars().take(UNKNOWN_NAME_CHARS_MAX).collect();
+        Self::new(400, "unknown_member", format!("The member {name} is not known. Leave it out."))
+    }
+
+    /// 400: a member of the body is not there.
+    pub fn missing_member(name: &str) -> Self {
+        Self::new(400, "missing_member", format!("The member {name} is missing. Send it."))
     }
 
     /// Several problems of one form. One that is about no field comes first, and of two about one field the first counts.
@@ -66,7 +96,7 @@ impl Problem {
     /// 500: a fault of the server. The cause goes to the log, never to the caller.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self {
-            cause: Some(cause.to_string()),
+            cause: Some(cause.to_string().into()),
             ..Self::new(
                 500,
                 "internal",

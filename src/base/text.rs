@@ -99,6 +99,11 @@ fn tenths_of(bytes: u64, unit: u64, name: &str) -> String {
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
+/// Escapes text that a spreadsheet would run as a formula (OWASP, CSV injection): an apostrophe in front makes it text.
+pub fn escape_formula(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
+}
+
 /// The text with everything percent-encoded that has a meaning in an address (RFC 3986 §2.3).
 pub fn percent_encoded(text: &str) -> String {
     let one = |byte: u8| match byte {

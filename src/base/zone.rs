@@ -83,6 +83,11 @@ impl Timestamp {
         zone.at(self).strftime("%-d %B %Y").to_string()
     }
 
+    /// The day in a zone, as a date field has it: `2026-05-03`.
+    pub fn iso_day_in(self, zone: &Zone) -> String {
+        zone.at(self).strftime("%Y-%m-%d").to_string()
+    }
+
     /// Day and time for people, in a zone, with the abbreviation of the zone at that time: `3 May 2026, 11:00 CEST`. A
     /// zone without an abbreviation is shown as its offset from UTC: `UTC+05`.
     pub fn day_and_time_in(self, zone: &Zone) -> String {

@@ -11,11 +11,11 @@ use crate::app::App;
 use crate::base::{Actor, CommandId, PAGE_SIZE_MAX, Problem, Secret, ServiceId, Timestamp};
 use crate::db::{Tx, View};
 use crate::inbox::{self, Command, CommandFilter, CommandMessage, Delivery, InboxError, WebhookEndpoint, WebhookState};
-use crate::services;
+use crate::services::{self, ServiceError};
 
 pub(super) fn inbox(common: &Common, command: &InboxCommand) -> Result<(), Failure> {
     match command {
-        InboxCommand::List { service } => list(common, service.as_deref()),
+        InboxCommand::List { service, state } => list(common, service.as_deref(), state),
         InboxCommand::Show { command } => show(common, command),
         InboxCommand::Retry { command } => retry(common, command),
         InboxCommand::Cancel { command } => cancel(common, command),
@@ -38,35 +38,45 @@ fn command_id(text: &str) -> Result<CommandId, Failure> {
     Ok(id.map_err(Problem::from)?)
 }
 
-fn list(common: &Common, service: Option<&str>) -> Result<(), Failure> {
+fn list(common: &Common, service: Option<&str>, state: &str) -> Result<(), Failure> {
     let app = open(common)?;
-    let service = service.map(|name| find_service(&app, name)).transpose()?;
-    let read = |view: &View<'_>| match service {
-        Some(service) => Ok(inbox::list_commands(view, service, CommandFilter::Open, None, PAGE_SIZE_MAX)?.rows),
-        None => inbox::list_needing_care(view, PAGE_SIZE_MAX),
+    let filter = CommandFilter::parse(state);
+    let read = |view: &View<'_>| {
+        let of = match service {
+            Some(name) => vec![services::find(view, name)?],
+            None => services::list(view)?,
+        };
+        let mut commands = Vec::new();
+        for service in of {
+            let found = inbox::list_commands(view, service.id, filter, None, PAGE_SIZE_MAX)?;
+            commands.extend(found.rows.into_iter().map(|command| (command, service.name.clone())));
+        }
+        Ok::<_, ServiceError>(commands)
     };
-    let commands = app.store().read_blocking(read).map_err(Problem::from)?;
+    let mut commands = app.store().read_blocking(read).map_err(Problem::from)?;
+    commands.sort_by_key(|(command, _)| std::cmp::Reverse(command.seq));
+    commands.truncate(PAGE_SIZE_MAX as usize);
     let now = app.now();
     if common.json {
-        let commands: Vec<_> = commands.iter().map(|command| command_json(command, now)).collect();
+        let commands: Vec<_> = commands.iter().map(|(command, _)| command_json(command, now)).collect();
         return out!("{}", json!({"commands": commands}));
     }
     if commands.is_empty() {
         tell!(
             "{}",
-            if service.is_some() { "No command is open." } else { "No command is overdue, and none has failed." }
+            if state == "all" { "There are no commands.".to_owned() } else { format!("No command is {state}.") }
         );
         return Ok(());
     }
     let mut table = Table::new(&["id", "service", "type", "state", "since", "due", "tried"]);
-    for command in &commands {
+    for (command, service) in &commands {
         table.row([
             command.id.to_string(),
-            command.service.to_string(),
+            service.clone(),
             command.kind.as_str().to_owned(),
             state_of(command, now).to_owned(),
             command.created_at.day_and_time(),
-            command.deadline.map_or_else(String::new, Timestamp::day_and_time),
+            command.deadline.map_or_else(|| "never".to_owned(), Timestamp::day_and_time),
             times(command.attempts),
         ]);
     }

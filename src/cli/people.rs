@@ -15,7 +15,7 @@ use crate::base::{AccountId, Actor, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
 use crate::signin::{self, NewPerson, SigninError};
-use crate::{db, privacy, snapshots};
+use crate::{db, privacy, snapshots, workspaces};
 
 pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
     match command {
@@ -37,6 +37,7 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
         AccountCommand::Reactivate { account } => {
             change_state(common, account, |tx, id| signin::reactivate(tx, &Actor::Operator, id))
         }
+        AccountCommand::Plan { account, plan } => change_plan(common, account, plan),
         AccountCommand::Sessions { account, end, end_all } => {
             sessions::sessions(common, account, end.as_deref(), *end_all)
         }
@@ -197,6 +198,18 @@ fn change_state(
         out!("{}", changed.id)?;
     }
     Ok(())
+}
+
+fn change_plan(common: &Common, name: &str, plan: &str) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, workspace) = find_account(&app, name)?;
+    let (id, before, plan) = (workspace.id, workspace.plan, plan.to_owned());
+    let change = move |tx: &mut db::Tx<'_>| workspaces::change_plan(tx, &Actor::Operator, id, &plan);
+    let changed = app.store().write_blocking(change).map_err(Problem::from)?;
+    let shown = json!({
+        "id": person.id.to_string(), "workspace": id.to_string(), "plan": changed.plan, "before": before,
+    });
+    result(common, &shown, &changed.plan)
 }
 
 fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {

@@ -10,8 +10,7 @@ use super::failure::Failure;
 use super::output::print;
 use super::{
     audit, backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, resources,
-    restore,
-    serve, services, site, status,
+    restore, serve, services, site, status,
 };
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74

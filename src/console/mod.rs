@@ -11,5 +11,5 @@ mod ops;
 pub mod pages;
 
 pub use flashes::ConsoleFlash;
-pub use model::{CommandDetails, Overview, ServiceDetails, SnapshotState};
+pub use model::{CommandDetails, ListedService, Overview, ServiceDetails, SnapshotState, WebhookDetails};
 pub use ops::{list_services, read_command, read_overview, read_service};

@@ -1,9 +1,9 @@
 //! What the pages of the console show, read at one moment.
 
 use crate::base::{Page, Timestamp};
-use crate::inbox::{Command, Delivery};
+use crate::inbox::{Command, Delivery, WebhookEndpoint};
 use crate::maintenance::{DrillState, Escrow};
-use crate::services::{ResourceType, Service, ServiceCredential};
+use crate::services::{ResourceType, Service, ServiceCredential, StoredManifest};
 
 /// How the appliance is doing.
 pub struct Overview {
@@ -23,6 +23,8 @@ pub struct Overview {
     pub sessions: i64,
     /// Connected services.
     pub services: usize,
+    /// Commands that are overdue or failed, each with the name of its service; the oldest first.
+    pub commands: Vec<(Command, String)>,
 }
 
 /// The published snapshot.
@@ -31,6 +33,16 @@ pub enum SnapshotState {
     Published(Timestamp),
     /// None was made yet, or it cannot be read.
     Missing,
+}
+
+/// A service of the list.
+pub struct ListedService {
+    #[allow(missing_docs)]
+    pub service: Service,
+    /// The oldest first.
+    pub credentials: Vec<ServiceCredential>,
+    /// When it last sent a request, up to a minute late. `None`: it never did.
+    pub last_seen: Option<Timestamp>,
 }
 
 /// A connected service, with what belongs to it.
@@ -43,6 +55,20 @@ pub struct ServiceDetails {
     pub types: Vec<ResourceType>,
     /// What it was asked to do, the newest first.
     pub commands: Page<Command>,
+    /// How commands are sent to it.
+    pub webhook: WebhookDetails,
+    /// What it says about itself. `None`: it sent no manifest.
+    pub manifest: Option<StoredManifest>,
+    /// When it last sent a request, up to a minute late. `None`: it never did.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// How commands are sent to a service.
+pub struct WebhookDetails {
+    /// `None`: it never had one.
+    pub endpoint: Option<WebhookEndpoint>,
+    /// The last attempt for the newest of the commands that were sent. `None`: none was sent yet.
+    pub last: Option<Delivery>,
 }
 
 /// A command, with the service that got it.

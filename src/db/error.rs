@@ -183,7 +183,10 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         if error.is_damage() {
             let sentence = "The database of this server is damaged. Tell your operator.";
-            return Problem { cause: Some(error.to_string()), ..Problem::new(500, "database_damaged", sentence) };
+            return Problem {
+                cause: Some(error.to_string().into()),
+                ..Problem::new(500, "database_damaged", sentence)
+            };
         }
         if error.is_full() {
             let mut problem = Problem::busy(
@@ -191,12 +194,12 @@ impl From<Error> for Problem {
                 "The disk of this server is full, so nothing was changed. Tell your operator, and try again later.",
                 60,
             );
-            problem.cause = Some(error.to_string());
+            problem.cause = Some(error.to_string().into());
             return problem;
         }
         if error.is_busy() {
             let sentence = "This server is busy, so nothing was changed. Try again in a moment.";
-            return Problem { cause: Some(error.to_string()), ..Problem::busy("busy", sentence, 1) };
+            return Problem { cause: Some(error.to_string().into()), ..Problem::busy("busy", sentence, 1) };
         }
         match error {
             Error::Stopped => {
@@ -204,7 +207,7 @@ impl From<Error> for Problem {
             }
             Error::JournalNotWritten(cause) => {
                 let sentence = "The change was made, but the server could not write it into its journal. Tell your operator. The server tries again by itself.";
-                Problem { cause: Some(cause), ..Problem::new(503, "journal_not_written", sentence) }
+                Problem { cause: Some(cause.into()), ..Problem::new(503, "journal_not_written", sentence) }
             }
             other => Problem::internal(other),
         }
@@ -251,7 +254,7 @@ mod tests {
             let text = error.to_string();
             let problem = Problem::from(error);
             assert_eq!((problem.status, problem.code, problem.retry_after_seconds), (503, "busy", Some(1)), "{text}");
-            assert_eq!(problem.cause, Some(text));
+            assert_eq!(problem.cause, Some(text.into()));
         }
         let internal = Problem::from(Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_ERROR)));
         assert_eq!((internal.status, internal.retry_after_seconds), (500, None));

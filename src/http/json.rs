@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
-use actix_web::error::PayloadError;
+use actix_web::error::{PayloadError, QueryPayloadError};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
+use serde_json::error::Category;
 
 use super::Answer;
 use crate::base::Problem;
@@ -19,6 +20,11 @@ const RETRY_SECONDS: u32 = 5;
 pub fn overloaded() -> Problem {
     let sentence = "The server has too many requests at once. Try again in a few seconds.";
     Problem::busy("overloaded", sentence, RETRY_SECONDS)
+}
+
+/// The problem for a query that cannot be read, for example because a parameter is there twice.
+pub fn query_problem(error: &QueryPayloadError) -> Problem {
+    Problem::new(400, "invalid_request", format!("The parameters in the address cannot be read: {error}."))
 }
 
 /// The problem for a body that arrives too slowly.
@@ -46,14 +52,32 @@ pub fn payload_problem(error: &PayloadError) -> Option<Problem> {
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body. Every address answers the same fault with the same code.
 ///
 /// # Errors
-/// 400 `malformed_json` with line and column, and the member where serde names one.
+/// 400 `malformed_json` if it is no JSON, or no object where one is expected; `unknown_member`, `missing_member`; `bad_member` if
+/// a member has another type or is none of the allowed texts.
 pub fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
-        Problem::new(400, "malformed_json", format!("The body is not the JSON that this address expects: {error}."))
+        let is_object = body.trim_ascii_start().first() == Some(&b'{');
+        if !is_object || error.classify() != Category::Data {
+            return malformed_json(&error);
+        }
+        let text = error.to_string();
+        let named = |start: &str| text.strip_prefix(start)?.split('`').next();
+        if let Some(name) = named("unknown field `") {
+            return Problem::unknown_member(name);
+        }
+        if let Some(name) = named("missing field `") {
+            return Problem::missing_member(name);
+        }
+        Problem::new(400, "bad_member", format!("A member of the body has a wrong value: {text}."))
     })
+}
+
+/// The problem of a body that is no JSON, or not of the expected kind.
+pub fn malformed_json(error: &serde_json::Error) -> Problem {
+    Problem::new(400, "malformed_json", format!("The body is not the JSON that this address expects: {error}."))
 }
 
 /// The largest body, in bytes, that a worker parses on its own thread, in about a millisecond. A larger body would

@@ -39,6 +39,22 @@ pub struct ProblemDocument<'a> {
     #[schema(nullable = false, example = "token")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'a str>,
+    /// Only with `limit_reached`: which limit of the plan it is.
+    #[schema(nullable = false, example = "models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<&'a str>,
+    /// Only with `limit_reached`: what the plan allows, things or bytes.
+    #[schema(nullable = false, example = 3)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i64>,
+    /// Only with `limit_reached`: what is there, with what leases reserve.
+    #[schema(nullable = false, example = 3)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<i64>,
+    /// Only with `limit_reached`: the plan of the workspace.
+    #[schema(nullable = false, example = "free")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<&'a str>,
 }
 
 /// The error of the addresses below `/api/`.

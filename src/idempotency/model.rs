@@ -5,8 +5,8 @@
 pub struct Request {
     /// The id of the credential, because two senders may use the same idempotency key.
     pub actor: String,
-    /// The path of the route.
-    pub route: &'static str,
+    /// The method and the path of the route, with its parameters unfilled.
+    pub route: String,
     /// The value of the header `Idempotency-Key`.
     pub key: String,
     /// The SHA-256 hash of the body.

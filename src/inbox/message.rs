@@ -23,14 +23,17 @@ pub struct CommandMessage {
     /// When the command was given.
     #[schema(format = DateTime, example = "2026-05-03T09:00:00.000Z")]
     pub timestamp: String,
-    /// Until when to acknowledge. null: you need not.
-    #[schema(required, format = DateTime, example = "2026-05-04T09:00:00.000Z")]
+    /// Until when to acknowledge. Missing: you need not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2026-05-04T09:00:00.000Z")]
     pub deadline: Option<String>,
-    /// The workspace that it is about. null: it is about none.
-    #[schema(required, example = "ws_01k0r3v9qz8h2f7n5m4c6x1b0a")]
+    /// The workspace that it is about. Missing: it is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "ws_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     pub workspace: Option<String>,
-    /// The person whom it is about. null: it is about none.
-    #[schema(required, example = "acc_01k0r3v9qz8h2f7n5m4c6x1b0a")]
+    /// The person whom it is about. Missing: it is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "acc_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     pub subject: Option<String>,
     /// What else you need to do it, which depends on the type.
     #[schema(value_type = Object, additional_properties, example = json!({"resource": "ds-1"}))]

@@ -298,7 +298,7 @@ impl Overdue {
             return None;
         }
         sentences.push(
-            "To see them, open Services in the operator console, or run this on the server: domicile inbox list"
+            "To see them, open the operator console, or run this on the server: domicile inbox list --state overdue (or failed)"
                 .to_owned(),
         );
         Some(sentences)

@@ -1,7 +1,7 @@
 //! Why something about a resource is refused.
 
 use super::model::{DEPTH_MAX, LEASE_QUANTITY_MAX};
-use crate::base::{Problem, size_in_words};
+use crate::base::{Problem, ReachedLimit, size_in_words};
 use crate::config::LimitKey;
 use crate::db;
 
@@ -89,6 +89,8 @@ pub enum ResourceError {
         max: i64,
         /// What is there, with what is reserved.
         current: i64,
+        /// The code of the plan.
+        plan: String,
     },
     /// One of them is larger than the plan allows.
     #[error("larger than {max} bytes")]
@@ -155,12 +157,8 @@ impl From<ResourceError> for Problem {
                 let sentence = "There is no such workspace, or this service may not use it. Check its id.";
                 Self { field: Some("workspace"), ..new(404, "workspace_not_found", sentence) }
             }
-            ResourceError::Missing(member) => {
-                Self::field(member, "missing_member", format!("The member {member} is missing. Send it."))
-            }
-            ResourceError::UnknownMember(member) => {
-                new(400, "unknown_member", format!("The member {member} is not known. Leave it out."))
-            }
+            ResourceError::Missing(member) => Self { field: Some(member), ..Self::missing_member(member) },
+            ResourceError::UnknownMember(member) => Self::unknown_member(&member),
             ResourceError::Bad { member, code, rule } => {
                 Self::field(member, code, format!("The member {member} has to be {rule}."))
             }
@@ -207,9 +205,10 @@ impl From<ResourceError> for Problem {
                 );
                 Self { field: Some("version"), ..new(409, "stale_version", sentence) }
             }
-            ResourceError::LimitReached { limit, max, current } => {
-                new(403, "limit_reached", limit_sentence(limit, max, current))
-            }
+            ResourceError::LimitReached { limit, max, current, plan } => Self {
+                reached: Some(Box::new(ReachedLimit { limit: limit.as_str(), max, current, plan })),
+                ..new(403, "limit_reached", limit_sentence(limit, max, current))
+            },
             ResourceError::UploadTooLarge { max, .. } => {
                 let sentence = format!("The plan of this workspace allows {} for one of these.", size(max));
                 Self { field: Some("size"), ..new(413, "upload_too_large", sentence) }

@@ -23,13 +23,13 @@ pub use model::{
     ActivityAction, BATCH_MAX, BatchResult, Category, CategoryUse, Change, DEPTH_MAX, ExternalId, Fill, Item,
     ItemFilter, ItemPage, LEASE_DEFAULT, LEASE_MAX, LEASE_QUANTITY_MAX, LargeItem, Lease, LeaseState, LimitAnswer,
     NO_LIMIT, NUMBER_MAX, NewActivity, NewLease, NewResource, ParentName, Rejected, Resource, ResourceKind,
-    ResourceName, Slug, Standing, State, Storage, TRASH_KEPT, TrashFilter, TrashItem, TrashPage, TrashSum,
+    ResourceName, Slug, Standing, State, Storage, TRASH_KEPT, TrashFilter, TrashItem, TrashKind, TrashPage, TrashSum,
 };
 pub use ops::{
     PURGE_ACKNOWLEDGED, check_limits, commit, count, delete_by_service, delete_for_good, empty_trash, end_sync,
     expire_leases, find_in_trash, find_of_service, forget, free_unanswerable, grant_lease, is_counted_right,
-    list_items, list_of_service, list_trash, parent_of, purge_due, put, put_batch, recalculate, release, renew,
-    report_activity, restore, send_purges, storage, trash, used_bytes, used_items,
+    list_items, list_of_service, list_trash, list_trash_kinds, parent_of, purge_due, put, put_batch, recalculate,
+    release, renew, report_activity, restore, send_purges, storage, trash, used_bytes, used_items,
 };
 pub use store::{COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, ROW_STATEMENTS};
 pub(crate) use tables::RESOURCE;

@@ -62,6 +62,7 @@ pub(super) fn report(problem: &Problem, request_id: &str, path: &str) -> bool {
 /// A problem document (RFC 9457), for services and probes.
 pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse {
     let status = status_of(problem);
+    let reached = problem.reached.as_ref();
     let document = ProblemDocument {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or("Error"),
@@ -71,6 +72,10 @@ pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse 
         error: &problem.sentence,
         request_id,
         field: problem.field,
+        limit: reached.map(|reached| reached.limit),
+        max: reached.map(|reached| reached.max),
+        current: reached.map(|reached| reached.current),
+        plan: reached.map(|reached| reached.plan.as_str()),
     };
     json_response(problem, status, "application/problem+json", &document)
 }

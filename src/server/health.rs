@@ -62,7 +62,7 @@ pub async fn healthz(app: Data<Arc<App>>, request: HttpRequest) -> HttpResponse 
 pub async fn readyz(app: Data<Arc<App>>) -> Answer {
     let not_ready = |error: db::Error| {
         let mut problem = Problem::busy("not_ready", "This server is not ready. See its log for the reason.", 5);
-        problem.cause = Some(error.to_string());
+        problem.cause = Some(error.to_string().into());
         problem
     };
     app.query_inline(db::find_stamp).map_err(not_ready)?;

@@ -116,6 +116,8 @@ pub struct Route {
     pub body_max: usize,
     /// How its requests are counted. `None`: as the client says.
     pub counted_as: Option<RequestClass>,
+    /// Whether it changes nothing, although its method says so.
+    pub only_asks: bool,
     /// What a person does with it, as the page that asks for a proof says it: "create an API key".
     pub act: Option<&'static str>,
 }
@@ -140,6 +142,7 @@ impl Route {
             has_subpaths: false,
             body_max: BODY_MAX,
             counted_as: None,
+            only_asks: false,
             act: None,
         }
     }
@@ -200,6 +203,12 @@ impl Route {
         self
     }
 
+    /// It changes nothing: a question that needs a body.
+    pub(super) const fn only_asks(mut self) -> Self {
+        self.only_asks = true;
+        self
+    }
+
     pub(super) const fn act(mut self, act: &'static str) -> Self {
         self.act = Some(act);
         self
@@ -220,6 +229,11 @@ impl Route {
     /// Whether it belongs to the API, which the OpenAPI document describes. Other routes are pages.
     pub fn is_api(&self) -> bool {
         self.client != ClientKind::Page || ClientKind::of_path(self.path) != ClientKind::Page
+    }
+
+    /// Whether it is a write of a service, which can be repeated with the header `Idempotency-Key`.
+    pub fn is_write(&self) -> bool {
+        self.access == Access::Service && self.method != "GET" && !self.only_asks
     }
 
     /// How a request of this client at this route is counted.

@@ -205,6 +205,7 @@ routes! {
     POST "/settings/privacy/delete"                   SignedIn => privacy::pages::delete;
     GET  "/activity"                                  SignedIn [sidebar(ACCOUNT, "Activity", "activity")]
         => activity::pages::activity;
+    GET  "/activity/download"                         SignedIn => activity::pages::download;
     GET  "/admin"                                     Operator [sidebar(OPERATOR, "Overview", "gauge")]
         => console::pages::overview;
     GET  "/admin/services"                            Operator [sidebar(OPERATOR, "Services", "plug")]
@@ -217,6 +218,14 @@ routes! {
     GET  "/admin/services/{id}/rotate"                Operator => console::pages::services::confirm_rotate;
     POST "/admin/services/{id}/rotate"                FreshOperator [act("rotate the credential of a service")]
         => console::pages::services::rotate;
+    POST "/admin/services/{id}/webhook"               FreshOperator [act("set where a service receives webhooks")]
+        => console::pages::services::set_webhook;
+    POST "/admin/services/{id}/webhook/secret"        FreshOperator [act("rotate the webhook secret of a service")]
+        => console::pages::services::rotate_webhook_secret;
+    POST "/admin/services/{id}/ping"                  FreshOperator [act("try the connection to a service")]
+        => console::pages::services::ping;
+    POST "/admin/services/{id}/enrol-code"            FreshOperator [act("make an enrolment code")]
+        => console::pages::services::enrol_code;
     GET  "/admin/services/{id}/disconnect"            Operator => console::pages::services::confirm_disconnect;
     GET  "/admin/commands/{id}"                       Operator => console::pages::commands::command;
     POST "/admin/commands/{id}/retry"                 FreshOperator [act("send a command again")]
@@ -243,7 +252,7 @@ routes! {
     GET  "/.well-known/oauth-authorization-server"    Public => tokens::api::metadata;
     GET  "/v1/audit/head"                             Public => audit::api::head;
     POST "/v1/key-exposures"                          Public [visitor] => api_keys::api::report_exposures;
-    POST "/v1/introspect"                             Service [fast(FastAnswer::Introspect)]
+    POST "/v1/introspect"                             Service [fast(FastAnswer::Introspect), only_asks]
         => services::api::introspect;
     POST "/v1/usage/events"                           Service [body(EVENTS_BYTES_MAX), counted(RequestClass::Usage)]
         => billing::api::record_events;
@@ -255,7 +264,7 @@ routes! {
     DELETE "/v1/resources/{id}"                       Service => resources::api::delete;
     POST "/v1/resources/{id}/trash"                   Service => resources::api::trash_resource;
     POST "/v1/resources/{id}/restore"                 Service => resources::api::restore_resource;
-    POST "/v1/limits/check"                           Service => resources::api::check_limits;
+    POST "/v1/limits/check"                           Service [only_asks] => resources::api::check_limits;
     POST "/v1/leases"                                 Service => resources::api::grant_lease;
     POST "/v1/leases/{id}/commit"                     Service => resources::api::commit_lease;
     POST "/v1/leases/{id}/renew"                      Service => resources::api::renew_lease;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::web::{Data, PayloadConfig};
+use actix_web::web::{Data, PayloadConfig, QueryConfig};
 use actix_web::{App as Web, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
 use crate::db;
-use crate::http::ShutdownSignal;
+use crate::http::{Fault, ShutdownSignal, json};
 use crate::inbox::{self, WaitingPolls};
 use crate::jobs::Runner;
 use crate::schedule::{self, Schedule};
@@ -115,6 +115,7 @@ pub async fn serve(
                 .app_data(shutdown.clone())
                 .app_data(page_frame.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
+                .app_data(query_config())
                 .wrap(Middleware::new(Some(shared.get_ref().clone())))
                 .configure(routes::configure)
                 .default_service(web::to(super::pages::not_found));
@@ -366,4 +367,9 @@ async fn feed_watchdog(app: Arc<App>) {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         }
     }
+}
+
+/// A query that cannot be read is refused like a wrong parameter in it.
+fn query_config() -> QueryConfig {
+    QueryConfig::default().error_handler(|error, _| Fault(json::query_problem(&error)).into())
 }

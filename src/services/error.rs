@@ -112,9 +112,11 @@ impl From<ServiceError> for Problem {
                 "enrol_code_invalid",
                 "This code is wrong, was used already or has expired. Ask the operator for a new one.",
             ),
-            ServiceError::NotAService => {
-                Problem::new(403, "not_allowed", "Only a connected service can do this. Send its credential.")
-            }
+            ServiceError::NotAService => Problem::new(
+                403,
+                "not_a_service",
+                "Only a connected service can do this. Use the credential of the service.",
+            ),
             ServiceError::Manifest(fault) => {
                 let sentence =
                     format!("{} {}. Correct the manifest and send it again.", fault.path, reason(fault.kind));
@@ -142,11 +144,14 @@ impl From<ServiceError> for Problem {
                 let sentence = format!("There is no such scope of services. The scopes are {names}.");
                 Problem::field("scope", "service_scope_invalid", sentence)
             }
-            ServiceError::Workspace => Problem::field(
-                "workspace",
-                "workspace_not_found",
-                "There is no workspace with this id. `domicile account show NAME` prints the workspace of a person.",
-            ),
+            ServiceError::Workspace => Problem {
+                status: 404,
+                ..Problem::field(
+                    "workspace",
+                    "workspace_not_found",
+                    "There is no workspace with this id. `domicile account show NAME` prints the workspace of a person.",
+                )
+            },
             ServiceError::TooManyWorkspaces => {
                 let sentence = format!(
                     "A service can be limited to {WORKSPACES_MAX} workspaces. List fewer, or allow all of them."

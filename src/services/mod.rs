@@ -26,8 +26,8 @@ pub use model::{
     ServiceScopes, Sku, StoredManifest, WORKSPACES_MAX, WorkspaceGrant,
 };
 pub use ops::{
-    change, create, create_enrol_code, disconnect, enrol, find, find_by_credential, manifest, may_touch, put_manifest,
-    resource_type, resource_types, revoke, rotate,
+    change, create, create_enrol_code, create_enrol_code_of, disconnect, enrol, find, find_by_credential, manifest,
+    may_touch, ping, put_manifest, resource_type, resource_types, revoke, rotate, rotate_webhook_secret, set_webhook,
 };
 pub use store::{
     STATEMENTS, delete_all_enrolments as end_enrol_codes, delete_expired_enrolments as purge_enrol_codes, last_seen,

@@ -119,7 +119,7 @@ impl From<LedgerError> for Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The disk has too little free space for a second copy.
-    #[error("a snapshot needs {} MiB of free space, and {} MiB are free", .needed.div_ceil(1 << 20), .free >> 20)]
+    #[error("a snapshot needs {needed} bytes, but only {free} are free")]
     NoSpace {
         /// Bytes: 1.2 times the size of the database.
         needed: u64,
@@ -179,7 +179,7 @@ impl From<SnapshotError> for Problem {
     fn from(error: SnapshotError) -> Self {
         match error {
             SnapshotError::NoSpace { .. } => Problem {
-                cause: Some(error.to_string()),
+                cause: Some(error.to_string().into()),
                 ..Problem::busy(
                     "no_space",
                     "There is not enough free disk space for a new snapshot. The last snapshot is still there. Free some space, then try again.",
@@ -187,7 +187,7 @@ impl From<SnapshotError> for Problem {
                 )
             },
             SnapshotError::InUse | SnapshotError::Interrupted => Problem {
-                cause: Some(error.to_string()),
+                cause: Some(error.to_string().into()),
                 ..Problem::busy(
                     "snapshot_waits",
                     "No snapshot could be made now. The last snapshot is still there. Try again in a minute.",

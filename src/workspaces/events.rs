@@ -6,5 +6,6 @@ events! {
     /// What happens to workspaces.
     WorkspaceEvent {
         Created = "workspace.created": EventType::for_workspace().done("Workspace created"),
+        PlanChanged = "workspace.plan_changed": EventType::for_workspace().done("Plan changed"),
     }
 }

@@ -5,15 +5,17 @@
 //! **Never:** knows what a workspace owns; leaves one without exactly one owner.
 //! **Start reading:** [`create_personal`].
 
+mod error;
 mod events;
 mod model;
 mod ops;
 mod store;
 mod tables;
 
+pub use error::WorkspaceError;
 pub use events::WorkspaceEvent;
 pub use model::{Membership, Workspace};
-pub use ops::create_personal;
+pub use ops::{change_plan, create_personal};
 pub use store::{
     STATEMENTS, delete as erase, find, find_personal as personal, find_role as role_of, list_members as members,
     rename_personal,

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
+use super::error::WorkspaceError;
 use super::events::WorkspaceEvent;
 use super::model::Workspace;
 use super::store;
-use crate::accounts::Account;
+use crate::accounts::{self, Account};
 use crate::audit::{self, Event};
 use crate::base::{Actor, Role, WorkspaceId};
 use crate::db::{Error, Tx};
@@ -27,4 +28,36 @@ pub fn create_personal(tx: &mut Tx<'_>, actor: &Actor, account: &Account) -> Res
         .data(json!({"kind": "personal"}));
     audit::record(tx, actor, event)?;
     store::find(tx, id)?.ok_or_else(|| Error::Damaged(format!("the new workspace {id}")))
+}
+
+/// Puts a workspace on another plan. Its limits apply from now on to what is created; what is there stays. The same plan again
+/// changes nothing. Returns the workspace as it is now.
+///
+/// # Errors
+/// [`WorkspaceError::NotAllowed`]: the actor is no operator. [`WorkspaceError::NotFound`], [`WorkspaceError::UnknownPlan`].
+pub fn change_plan(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    workspace: WorkspaceId,
+    plan: &str,
+) -> Result<Workspace, WorkspaceError> {
+    if !accounts::is_operator(tx, actor)? {
+        return Err(WorkspaceError::NotAllowed);
+    }
+    let before = store::find(tx, workspace)?.ok_or(WorkspaceError::NotFound)?;
+    let plans = &tx.site().config.plans;
+    if !plans.iter().any(|known| known.code == plan) {
+        return Err(WorkspaceError::UnknownPlan { known: plans.iter().map(|known| known.code.clone()).collect() });
+    }
+    if before.plan == plan {
+        return Ok(before);
+    }
+    store::update_plan(tx, workspace, plan)?;
+    let event = Event::new(WorkspaceEvent::PlanChanged)
+        .workspace(workspace)
+        .target(workspace)
+        .subject(before.owner)
+        .data(json!({"before": before.plan, "after": plan}));
+    audit::record(tx, actor, event)?;
+    Ok(Workspace { plan: plan.to_owned(), ..before })
 }

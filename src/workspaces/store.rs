@@ -13,6 +13,7 @@ const FIND: &str = sql!("select ", ROW, " from workspace where id = :id");
 const FIND_PERSONAL: &str = sql!("select ", ROW, " from workspace where owner_id = :owner_id and kind = 'personal'");
 const RENAME_PERSONAL: &str = "
     update workspace set slug = :slug, name = :slug where owner_id = :owner_id and kind = 'personal'";
+const UPDATE_PLAN: &str = "update workspace set plan = :plan where id = :id";
 const DELETE: &str = "delete from workspace where id = :id";
 const INSERT_MEMBER: &str = insert!(MEMBERSHIP);
 const FIND_ROLE: &str = "
@@ -22,8 +23,18 @@ const LIST_MEMBERS: &str = "
 const DELETE_MEMBERS: &str = "delete from membership where workspace_id = :workspace_id";
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[RENAME_PERSONAL, INSERT, FIND, FIND_PERSONAL, DELETE, INSERT_MEMBER, FIND_ROLE, LIST_MEMBERS, DELETE_MEMBERS];
+pub const STATEMENTS: &[&str] = &[
+    RENAME_PERSONAL,
+    INSERT,
+    FIND,
+    FIND_PERSONAL,
+    UPDATE_PLAN,
+    DELETE,
+    INSERT_MEMBER,
+    FIND_ROLE,
+    LIST_MEMBERS,
+    DELETE_MEMBERS,
+];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Workspace> {
     by_name!(row, ROW => id, kind, slug, name, plan, region, owner_id, created_at);
@@ -96,6 +107,11 @@ pub fn delete(tx: &mut Tx<'_>, id: WorkspaceId) -> Result<(), Error> {
 /// [`Error`].
 pub fn rename_personal(tx: &mut Tx<'_>, owner: AccountId, slug: &str) -> Result<(), Error> {
     tx.execute(RENAME_PERSONAL, named_params! {":owner_id": owner, ":slug": slug})?;
+    Ok(())
+}
+
+pub(super) fn update_plan(tx: &mut Tx<'_>, id: WorkspaceId, plan: &str) -> Result<(), Error> {
+    tx.execute(UPDATE_PLAN, named_params! {":id": id, ":plan": plan})?;
     Ok(())
 }
 

@@ -53,9 +53,25 @@ assert.equal(introspected.status, 200, "the credential works");
 await olga.reload();
 assert.equal(await olga.locator("output#new-secret").innerText(), credential, "a reload shows it again");
 const there = new URL(olga.url()).pathname;
+const introduced = await fetch(`${given.url}/v1/services/self`, {
+  method: "PUT", headers: { Authorization: `Bearer ${credential}`, "Content-Type": "application/json" },
+  body: JSON.stringify({
+    version: 3, can_export: true, can_erase: true,
+    resource_types: [{ name: "checkpoint", label: "Checkpoint", parent: "model", category: "models", limit: "models" }],
+    skus: [{ sku: "gpu.h100", label: "NVIDIA H100", unit: "second" }],
+  }),
+});
+assert.equal(introduced.status, 200);
 await at(olga, there);
 assert.equal(await olga.locator("output#new-secret").count(), 0);
 await inspect(olga, "console-service");
+await olga.getByLabel("Address", { exact: true }).fill("https://undeclared.example.org/hook");
+await press(olga, "Save address");
+await olga.getByRole("alert").waitFor();
+await inspect(olga, "console-webhook-wrong");
+await press(olga, "Make enrolment code");
+await olga.getByText("It works for ten minutes and once.").waitFor();
+await inspect(olga, "console-service-code");
 await at(olga, "/admin/services");
 await inspect(olga, "console-services");
 

@@ -17,7 +17,8 @@ use super::event_type::{AccessChange, Outcome, Part};
 use super::model::{Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
 use crate::base::{
-    AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, SecurityEvent, WorkspaceId, days,
+    AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, SecurityEvent, Timestamp, WorkspaceId,
+    days,
 };
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
@@ -246,6 +247,20 @@ pub fn epoch_number(view: &View<'_>) -> Result<i64, Error> {
     Ok(store::list_epochs(view)?.last().map_or(1, |epoch| epoch.number))
 }
 
+/// The number of the first event at this time or later; one more than the last event if all are earlier.
+fn first_at(view: &View<'_>, time: Timestamp) -> Result<i64, Error> {
+    let (mut low, mut high) = (1, store::find_head(view)?.map_or(0, |(seq, _)| seq) + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if store::find_time(view, middle)?.is_some_and(|at| at >= time) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
+}
+
 /// Events that the person caused, events about their account and events in their workspace, newest first, with the
 /// private parts that still exist.
 ///
@@ -258,7 +273,11 @@ pub fn list(
     filter: &Filter,
 ) -> Result<Page<RecordedEvent>, Error> {
     let limit = filter.limit.clamp(1, PAGE_SIZE_MAX);
-    let rows = store::list_feed(view, account, workspace, filter.before, limit + 1)?;
+    // The times of events never go back, so a time is a place in the chain.
+    let after = filter.from.map(|from| first_at(view, from)).transpose()?.map_or(0, |first| first - 1);
+    let end = filter.until.map(|until| first_at(view, until)).transpose()?.unwrap_or(i64::MAX);
+    let before = filter.before.map_or(end, |cursor| cursor.0.min(end));
+    let rows = store::list_feed(view, account, workspace, after..before, limit + 1)?;
     let recorded = rows.into_iter().map(|row| open_event(view, row)).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::new(recorded, limit, |event| event.seq))
 }

@@ -43,15 +43,6 @@ pub struct Description;
     operation_id = "recordUsage",
     tag = "services",
     security(("service" = []), ("serviceBasic" = [])),
-    params((
-        "Idempotency-Key" = inline(Option<String>),
-        Header,
-        description = "A random text, the same when the request is repeated.",
-        min_length = 1,
-        max_length = 255,
-        nullable = false,
-        example = json!("5f0c9e1b-7a3d-4c2e-9b60-1f2a3b4c5d6e")
-    )),
     request_body = usage_events::UsageEvents,
     responses(
         (status = 200, description = "The events were counted, except those that are rejected.", body = EventsResponse),
@@ -92,8 +83,9 @@ pub async fn record_events(
     let service = caller.service.id.to_string();
     let read = if is_one_cloud_event(&request) { usage_events::read_one_event } else { usage_events::read_events };
     let (repeatable, events) = json::parse_large(body, move |body| {
-        let hash = || Sha256::digest(body).into();
-        let repeatable = key.map(|key| Request { actor: service, route: "POST /v1/usage/events", key, hash: hash() });
+        // The hash of eight megabytes is slow, so it is made here and not by `ServiceWrite`.
+        let (hash, route) = (|| Sha256::digest(body).into(), || "POST /v1/usage/events".to_owned());
+        let repeatable = key.map(|key| Request { actor: service, route: route(), key, hash: hash() });
         Ok((repeatable, read(body)?))
     })
     .await?;

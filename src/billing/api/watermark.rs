@@ -32,11 +32,13 @@ struct WatermarkResponse {
     /// 1, and a higher number after each restore of a backup.
     #[schema(minimum = 1, example = 2)]
     epoch: i64,
-    /// When a backup was last restored. null: none was restored since `after`.
-    #[schema(required, format = DateTime, example = "2026-05-03T09:00:00.000Z")]
+    /// When a backup was last restored. Missing: none was restored since `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2026-05-03T09:00:00.000Z")]
     restored_at: Option<String>,
-    /// Usage whose acknowledgement came at this time or later, by the clock of this server, may be lost. null: none is.
-    #[schema(required, format = DateTime, example = "2026-05-03T08:55:00.000Z")]
+    /// Usage whose acknowledgement came at this time or later, by the clock of this server, may be lost. Missing: none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2026-05-03T08:55:00.000Z")]
     resend_since: Option<String>,
 }
 
@@ -81,5 +83,5 @@ pub async fn watermark(app: Data<Arc<App>>, caller: Caller, query: Query<Waterma
 
 fn bad_time() -> Problem {
     let sentence = "after has to be an RFC 3339 time: restored_at of an earlier answer. Or leave it out.";
-    Problem::field("after", "invalid_request", sentence)
+    Problem::field("after", "bad_time", sentence)
 }

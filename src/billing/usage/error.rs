@@ -24,7 +24,7 @@ impl From<UsageError> for Problem {
             UsageError::NotAService => Problem::new(
                 403,
                 "not_a_service",
-                "Only a connected service can report usage. Use the credential of the service.",
+                "Only a connected service can do this. Use the credential of the service.",
             ),
             UsageError::Ledger(error) => error.into(),
             UsageError::Db(error) => error.into(),

@@ -4,11 +4,16 @@ use clap::Subcommand;
 
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum InboxCommand {
-    /// List the open commands of a service, or of all services those that are overdue or failed.
-    #[command(after_help = "Examples:\n  domicile inbox list\n  domicile inbox list training --json")]
+    /// List the commands that wait for an acknowledgement, of one service or of all; with --state those in another state.
+    #[command(
+        after_help = "A command is open until its service acknowledges it; overdue when the deadline is over; then done, failed or cancelled. The list has the newest 100. \"tried\" counts the webhooks that were sent.\n\nExamples:\n  domicile inbox list\n  domicile inbox list --state overdue\n  domicile inbox list training --state failed --json"
+    )]
     List {
-        /// Name or id of the service.
+        /// Name or id of the service. Without it: all services.
         service: Option<String>,
+        /// open (also overdue), overdue, failed, or all.
+        #[arg(long, value_parser = ["open", "overdue", "failed", "all"], default_value = "open")]
+        state: String,
     },
     /// Show a command, what the service said, and each attempt to send it as a webhook.
     #[command(after_help = "Example:\n  domicile inbox show cmd_…")]

@@ -87,6 +87,16 @@ pub(in crate::cli) enum AccountCommand {
         /// Id, username or e-mail address.
         account: String,
     },
+    /// Put the workspace of a person on another plan. Prints the plan.
+    #[command(
+        after_help = "The limits of the plan apply from now on to what is created; what is there stays. [[plans]] in the settings has the plans.\n\nExample:\n  domicile account plan ada-l free"
+    )]
+    Plan {
+        /// Id, username or e-mail address.
+        account: String,
+        /// The code of the plan, as [[plans]] has it.
+        plan: String,
+    },
     /// List the sessions of a person, or end them. Nothing else changes.
     #[command(after_help = "Examples:\n  domicile account sessions ada-l\n  domicile account sessions ada-l --end-all")]
     Sessions {

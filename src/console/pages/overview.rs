@@ -5,9 +5,13 @@ use askama::Template;
 
 use super::super::model::{Overview, SnapshotState};
 use super::super::ops;
+use super::Tag;
+use super::commands::command_tag;
 use crate::app::App;
+use crate::base::Timestamp;
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Dismissal, Moment, OperatorInSession, TimeFormat};
+use crate::inbox::Command;
 use crate::maintenance::Escrow;
 
 /// What an operator has to act on, or should know.
@@ -33,12 +37,34 @@ struct OverviewPage {
     accounts: i64,
     sessions: i64,
     services: usize,
+    commands: Vec<LateCommand>,
     snapshot: Fact,
     drill: Fact,
     keyring: Fact,
     journal_lines: i64,
     version: &'static str,
     region: String,
+}
+
+/// A command that is overdue or failed.
+struct LateCommand {
+    id: String,
+    kind: &'static str,
+    service: String,
+    due: Option<Moment>,
+    tag: Tag,
+}
+
+impl LateCommand {
+    fn new(command: &Command, service: &str, now: Timestamp, times: TimeFormat<'_>) -> Self {
+        Self {
+            id: command.id.to_string(),
+            kind: command.kind.as_str(),
+            service: service.to_owned(),
+            due: command.deadline.map(|at| times.moment(at)),
+            tag: command_tag(command, now),
+        }
+    }
 }
 
 /// What the readiness probe and the banners say, and what is due. Takes the banners out of the page, which would say the
@@ -70,6 +96,11 @@ pub async fn overview(app: AppData, request: HttpRequest, OperatorInSession(who)
         accounts: read.accounts,
         sessions: read.sessions,
         services: read.services,
+        commands: read
+            .commands
+            .iter()
+            .map(|(command, service)| LateCommand::new(command, service, app.now(), times))
+            .collect(),
         snapshot: match read.snapshot {
             SnapshotState::Published(at) => Fact::At("Made", times.moment(at)),
             SnapshotState::Missing => Fact::Says("None yet".into()),

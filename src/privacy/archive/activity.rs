@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::audit::{self, Part, RecordedEvent};
-use crate::base::{AccountId, WorkspaceId};
+use crate::base::{AccountId, WorkspaceId, escape_formula};
 use crate::db::{Error, View};
 
 /// Events per query.
@@ -60,8 +60,8 @@ pub(super) fn cells(event: &RecordedEvent) -> [String; COLUMNS.len()] {
         event.outcome.as_str().to_owned(),
         event.actor_id.clone().unwrap_or_else(|| event.actor_kind.clone()),
         event.target.clone().unwrap_or_default(),
-        super::cells::escape_formula(&network("address")),
-        super::cells::escape_formula(&network("agent")),
+        escape_formula(&network("address")),
+        escape_formula(&network("agent")),
         if more.is_empty() { String::new() } else { Value::Object(more).to_string() },
     ]
 }

@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use serde_json::{Value, json};
 
-use crate::base::{Credits, Quantity, Timestamp};
+use crate::base::{Credits, Quantity, Timestamp, escape_formula};
 use crate::db::Cell;
 
 /// Reads a column as JSON.
@@ -39,11 +39,6 @@ pub(super) fn csv(cell: Cell, value: &Value) -> String {
         }
         (_, other) => other.to_string(),
     }
-}
-
-/// Escapes text that a spreadsheet would run as a formula (OWASP, CSV injection): an apostrophe in front makes it text.
-pub(super) fn escape_formula(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]

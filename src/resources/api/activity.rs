@@ -11,7 +11,7 @@ use super::super::model::{ActivityAction, ExternalId, NewActivity, ResourceName}
 use super::super::ops;
 use super::body::{Members, bad_name};
 use super::resource::{DONE, DoneAnswer};
-use super::{Refusals, ServiceWrite, received};
+use super::{Refusals, ResourceWrite, received};
 use crate::app::App;
 use crate::http::Answer;
 use crate::http::schema::{self, ServerProblem};
@@ -66,7 +66,7 @@ pub async fn report_activity(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ServiceWrite::new(&caller, &request, "POST /v1/activity", &body)?;
+    let write = ResourceWrite::new(&caller, &request, &body)?;
     let members = Members::parse(&body, &["workspace", "type", "action", "resource", "name"])?;
     let rule = "one of the actions in the description of this address";
     let action = ResourceError::Bad { member: "action", code: "unknown_action", rule };

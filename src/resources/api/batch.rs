@@ -12,7 +12,7 @@ use super::super::model::{NUMBER_MAX, NewResource};
 use super::super::{flows, ops};
 use super::body::{Members, read_listed};
 use super::resource::ResourceRequest;
-use super::{Refusals, ServiceWrite, received};
+use super::{Refusals, ResourceWrite, received};
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::schema::ServerProblem;
@@ -90,9 +90,7 @@ struct Batch {
 
 fn read_batch(body: &[u8]) -> Result<Batch, Problem> {
     let mut members = Members::parse(body, &["resources", "full_sync"])?;
-    let rule = "a list of 0 to 1000 resources";
-    let fault = || Problem::from(ResourceError::Bad { member: "resources", code: "bad_batch", rule });
-    let resources = members.take_list("resources").ok_or_else(fault)?;
+    let resources = members.take_resources()?;
     let (mut generation, mut ends) = (None, false);
     if let Some(sync) = members.take("full_sync") {
         let rule = "an object with a generation, a whole number of 0 or more, and maybe ends, true or false";
@@ -132,7 +130,7 @@ pub async fn put_batch(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ServiceWrite::new(&caller, &request, "POST /v1/resources/batch", &body)?;
+    let write = ResourceWrite::new(&caller, &request, &body)?;
     let Batch { resources, generation, ends } = json::parse_large(body, read_batch).await?;
     if let (true, Some(generation)) = (ends, generation) {
         // The end is a transaction of its own, or several, and it can be repeated: the batch comes first.

@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 use super::super::error::ResourceError;
 use super::super::model::{ExternalId, NUMBER_MAX, NewResource, ResourceName, Slug};
 use crate::base::{Problem, WorkspaceId};
+use crate::http::json;
 
-/// How many characters of an unknown member's name an answer repeats.
-const UNKNOWN_NAME_CHARS_MAX: usize = 40;
 /// The members of a resource.
 pub(super) const RESOURCE_MEMBERS: [&str; 7] = ["workspace", "type", "name", "slug", "parent", "size", "version"];
 
@@ -19,10 +18,7 @@ pub(super) struct Members(Map<String, Value>);
 impl Members {
     /// Of a body, which has these members only.
     pub(super) fn parse(body: &[u8], known: &[&str]) -> Result<Self, Problem> {
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
-            let sentence = format!("The body is not the JSON that this address expects: {error}.");
-            Problem::new(400, "malformed_json", sentence)
-        })?;
+        let value: Value = serde_json::from_slice(body).map_err(|error| json::malformed_json(&error))?;
         let members = Self::of(value).ok_or_else(|| {
             Problem::new(400, "malformed_json", "The body is not a JSON object. Send the members between { and }.")
         })?;
@@ -38,14 +34,17 @@ impl Members {
     /// Fails if it has another member.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), ResourceError> {
         match self.0.keys().find(|name| !known.contains(&name.as_str())) {
-            Some(unknown) => Err(ResourceError::UnknownMember(unknown.chars().take(UNKNOWN_NAME_CHARS_MAX).collect())),
+            Some(unknown) => Err(ResourceError::UnknownMember(unknown.clone())),
             None => Ok(()),
         }
     }
 
-    /// Takes a list out. `None`: it is missing, or no list.
-    pub(super) fn take_list(&mut self, member: &str) -> Option<Vec<Value>> {
-        self.take(member).and_then(|value| serde_json::from_value(value).ok())
+    /// Takes the list `resources` out.
+    pub(super) fn take_resources(&mut self) -> Result<Vec<Value>, ResourceError> {
+        let member = "resources";
+        let list = self.take(member).ok_or(ResourceError::Missing(member))?;
+        let rule = "a list of 0 to 1000 resources";
+        serde_json::from_value(list).map_err(|_| ResourceError::Bad { member, code: "bad_batch", rule })
     }
 
     /// Takes a member out. `None`: it is missing, or null, which means the same.

@@ -15,7 +15,7 @@ use super::batch::ListedResource;
 use super::body::{Members, read_listed};
 use super::limits::quantity;
 use super::resource::{DONE, DoneAnswer, ResourceAnswer};
-use super::{Refusals, ServiceWrite, received};
+use super::{Refusals, ResourceWrite, received};
 use crate::app::App;
 use crate::base::{LeaseId, Problem};
 use crate::http::Answer;
@@ -135,7 +135,7 @@ pub async fn grant_lease(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ServiceWrite::new(&caller, &request, "POST /v1/leases", &body)?;
+    let write = ResourceWrite::new(&caller, &request, &body)?;
     let members = Members::parse(&body, &["workspace", "type", "quantity", "size", "seconds"])?;
     let new = NewLease {
         workspace: members.workspace()?,
@@ -180,12 +180,10 @@ pub async fn commit_lease(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ServiceWrite::new(&caller, &request, "POST /v1/leases/{id}/commit", &body)?;
+    let write = ResourceWrite::new(&caller, &request, &body)?;
     let id = id_of(&path)?;
     let mut members = Members::parse(&body, &["resources"])?;
-    let rule = "a list of resources";
-    let fault = || ResourceError::Bad { member: "resources", code: "bad_batch", rule };
-    let resources = members.take_list("resources").ok_or_else(fault)?;
+    let resources = members.take_resources()?;
     let resources = resources.into_iter().map(read_listed).collect::<Result<Vec<_>, _>>()?;
     write
         .run(&app, move |tx, actor| {
@@ -220,7 +218,7 @@ pub async fn renew_lease(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ServiceWrite::new(&caller, &request, "POST /v1/leases/{id}/renew", &body)?;
+    let write = ResourceWrite::new(&caller, &request, &body)?;
     let id = id_of(&path)?;
     let lasts = if body.is_empty() { LEASE_DEFAULT } else { lasts(&Members::parse(&body, &["seconds"])?)? };
     write.run(&app, move |tx, actor| Ok((200, LeaseAnswer::from(ops::renew(tx, actor, id, lasts)?)))).await
@@ -242,7 +240,7 @@ pub async fn renew_lease(
     )
 )]
 pub async fn release_lease(app: Data<Arc<App>>, caller: Caller, path: Path<String>, request: HttpRequest) -> Answer {
-    let write = ServiceWrite::new(&caller, &request, "POST /v1/leases/{id}/release", b"")?;
+    let write = ResourceWrite::new(&caller, &request, b"")?;
     let id = id_of(&path)?;
     write
         .run(&app, move |tx, actor| {

@@ -62,8 +62,9 @@ struct CheckAnswer {
 struct LimitStanding {
     #[schema(schema_with = limit_names)]
     limit: &'static str,
-    /// null: there is no limit.
-    #[schema(required, example = 3)]
+    /// Missing: there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 3)]
     max: Option<i64>,
     /// With what is in the trash.
     #[schema(example = 2)]

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use utoipa::{IntoResponses, OpenApi};
 
 pub use activity::report_activity;
@@ -33,7 +32,7 @@ use crate::base::{Actor, Problem};
 use crate::db::Tx;
 use crate::http::schema::ProblemDocument;
 use crate::http::{Answer, json};
-use crate::idempotency::{self, Request};
+use crate::services::api::ServiceWrite;
 use crate::services::{Caller, ServiceScope};
 
 /// The description of the operations in this folder.
@@ -85,22 +84,13 @@ pub enum Refusals {
     TooLarge(ProblemDocument<'static>),
 }
 
-/// A write of a service: who, what exactly, and how it can be repeated.
-struct ServiceWrite {
-    actor: Actor,
-    repeatable: Option<Request>,
-}
+/// A write of a service to its resources.
+struct ResourceWrite(ServiceWrite);
 
-impl ServiceWrite {
-    /// Of this request. `route`: its method and path, as the table of routes has it.
-    fn new(caller: &Caller, request: &HttpRequest, route: &'static str, body: &[u8]) -> Result<Self, Problem> {
+impl ResourceWrite {
+    fn new(caller: &Caller, request: &HttpRequest, body: &[u8]) -> Result<Self, Problem> {
         caller.require(ServiceScope::ResourcesWrite)?;
-        let repeatable = json::idempotency_key(request.headers())?.map(|key| {
-            // The path has the id of the resource.
-            let hash = Sha256::new().chain_update(request.path()).chain_update(b"\n").chain_update(body).finalize();
-            Request { actor: caller.service.id.to_string(), route, key, hash: hash.into() }
-        });
-        Ok(Self { actor: caller.actor(), repeatable })
+        ServiceWrite::new(caller, request, body).map(Self)
     }
 
     /// Runs the operation once for its key, in one transaction, and answers with its status and body.
@@ -109,19 +99,7 @@ impl ServiceWrite {
         app: &Data<Arc<App>>,
         work: impl FnOnce(&mut Tx<'_>, &Actor) -> Result<(u16, T), ResourceError> + Send + 'static,
     ) -> Answer {
-        let Self { actor, repeatable } = self;
-        let (answer, is_repetition) = app
-            .write(move |tx| {
-                idempotency::once(tx, repeatable.as_ref(), |tx| {
-                    let (status, body) = work(tx, &actor)?;
-                    Ok::<_, ResourceError>(idempotency::Answer {
-                        status,
-                        body: serde_json::to_string(&body).unwrap_or_default(),
-                    })
-                })
-            })
-            .await?;
-        Ok(json::repeatable(answer.status, answer.body, is_repetition))
+        self.0.run(app, work).await
     }
 }
 

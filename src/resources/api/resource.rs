@@ -11,7 +11,7 @@ use super::super::error::ResourceError;
 use super::super::model::{ExternalId, Resource, State};
 use super::super::ops;
 use super::body::{Members, RESOURCE_MEMBERS, bad_id, read_resource};
-use super::{Refusals, ServiceWrite, received};
+use super::{Refusals, ResourceWrite, received};
 use crate::app::App;
 use crate::base::{Actor, Problem, ResourceId, WorkspaceId};
 use crate::db::{Tx, View};
@@ -67,11 +67,13 @@ pub(super) struct ResourceAnswer {
     r#type: String,
     #[schema(example = "Yolo 11")]
     name: String,
-    /// null: it has none.
-    #[schema(required, example = "yolo-11")]
+    /// Missing: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "yolo-11")]
     slug: Option<String>,
-    /// The id of what is above it. null: nothing is.
-    #[schema(required, example = "project-7")]
+    /// The id of what is above it. Missing: nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "project-7")]
     parent: Option<String>,
     /// Its bytes.
     #[schema(example = 5_400_000)]
@@ -80,11 +82,13 @@ pub(super) struct ResourceAnswer {
     version: i64,
     #[schema(schema_with = states)]
     state: &'static str,
-    /// When it is deleted for good. null: it is not in the trash.
-    #[schema(required, format = DateTime, example = "2026-06-02T09:00:00.000Z")]
+    /// When it is deleted for good. Missing: it is not in the trash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2026-06-02T09:00:00.000Z")]
     purge_after: Option<String>,
-    /// Since when the full syncs of the service do not name it. null: they do.
-    #[schema(required, format = DateTime, example = "2026-05-03T09:00:00.000Z")]
+    /// Since when the full syncs of the service do not name it. Missing: they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2026-05-03T09:00:00.000Z")]
     missing_since: Option<String>,
     #[schema(format = DateTime, example = "2026-05-03T09:00:00.000Z")]
     created_at: String,
@@ -151,7 +155,7 @@ pub async fn put(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ServiceWrite::new(&caller, &request, "PUT /v1/resources/{id}", &body)?;
+    let write = ResourceWrite::new(&caller, &request, &body)?;
     let new = read_resource(&Members::parse(&body, &RESOURCE_MEMBERS)?, Some(id_of(&path)?)).map_err(Problem::from)?;
     write
         .run(&app, move |tx, actor| {
@@ -216,7 +220,7 @@ pub(super) const DONE: DoneAnswer = DoneAnswer { done: true };
     )
 )]
 pub async fn delete(app: Data<Arc<App>>, caller: Caller, path: Path<String>, request: HttpRequest) -> Answer {
-    let write = ServiceWrite::new(&caller, &request, "DELETE /v1/resources/{id}", b"")?;
+    let write = ResourceWrite::new(&caller, &request, b"")?;
     let id = id_of(&path)?;
     write
         .run(&app, move |tx, actor| {
@@ -252,7 +256,7 @@ struct MovedAnswer {
     )
 )]
 pub async fn trash(app: Data<Arc<App>>, caller: Caller, path: Path<String>, request: HttpRequest) -> Answer {
-    moved(app, caller, path, request, "POST /v1/resources/{id}/trash", ops::trash).await
+    moved(app, caller, path, request, ops::trash).await
 }
 
 /// Restores a resource from the trash, with everything that went there together with it.
@@ -271,7 +275,7 @@ pub async fn trash(app: Data<Arc<App>>, caller: Caller, path: Path<String>, requ
     )
 )]
 pub async fn restore(app: Data<Arc<App>>, caller: Caller, path: Path<String>, request: HttpRequest) -> Answer {
-    moved(app, caller, path, request, "POST /v1/resources/{id}/restore", ops::restore).await
+    moved(app, caller, path, request, ops::restore).await
 }
 
 type Move = fn(&mut Tx<'_>, &Actor, WorkspaceId, ResourceId) -> Result<usize, ResourceError>;
@@ -281,10 +285,9 @@ async fn moved(
     caller: Caller,
     path: Path<String>,
     request: HttpRequest,
-    route: &'static str,
     operation: Move,
 ) -> Answer {
-    let write = ServiceWrite::new(&caller, &request, route, b"")?;
+    let write = ResourceWrite::new(&caller, &request, b"")?;
     let id = id_of(&path)?;
     write
         .run(&app, move |tx, actor| {
@@ -323,9 +326,12 @@ pub struct ListQuery {
 #[schema(as = ResourcePage)]
 struct ListAnswer {
     resources: Vec<ResourceAnswer>,
-    /// The value of `after` for the next page. null: this is the last one.
-    #[schema(required, example = "res_01k0r3v9qz8h2f7n5m4c6x1b0a")]
+    /// The value of `after` for the next page. Missing: this is the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "res_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     next: Option<String>,
+    /// Whether there are more.
+    more: bool,
 }
 
 /// The resources of the service, the oldest first.
@@ -355,27 +361,26 @@ pub async fn list(app: Data<Arc<App>>, caller: Caller, query: Query<ListQuery>) 
     let kind = given(&query.r#type);
     if kind.is_some() && workspace.is_none() {
         let sentence = "A type needs a workspace. Send both, or leave the type out.";
-        return Err(Problem::field("workspace", "missing_member", sentence).into());
+        return Err(Problem::field("workspace", "invalid_request", sentence).into());
     }
     let after = match query.after.as_str() {
         "" => None,
         text => Some(ResourceId::parse(text).ok_or_else(|| {
-            Problem::field("after", "bad_cursor", "after has to be the value of next in the page before.")
+            Problem::field("after", "invalid_request", "after has to be the value of next in the page before.")
         })?),
     };
     let limit = match query.limit.as_str() {
         "" => PAGE,
         text => text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit)).ok_or_else(|| {
-            Problem::field("limit", "bad_limit", format!("limit has to be a whole number from 1 to {PAGE_MAX}."))
+            Problem::field("limit", "invalid_request", format!("limit has to be a whole number from 1 to {PAGE_MAX}."))
         })?,
     };
     let actor = caller.actor();
     let read = move |view: &View<'_>| {
-        let (found, next) = ops::list_of_service(view, &actor, workspace, kind.as_deref(), after, limit)?;
-        let resources =
-            found.into_iter().map(|resource| ResourceAnswer::of(view, resource)).collect::<Result<_, _>>()?;
-        let next = next.map(|id| id.to_string());
-        Ok::<_, ResourceError>(ListAnswer { resources, next })
+        let page = ops::list_of_service(view, &actor, workspace, kind.as_deref(), after, limit)?;
+        let resources = page.rows.into_iter().map(|resource| ResourceAnswer::of(view, resource));
+        let (resources, next) = (resources.collect::<Result<_, _>>()?, page.next.map(|id| id.to_string()));
+        Ok::<_, ResourceError>(ListAnswer { resources, more: next.is_some(), next })
     };
     json::ok(&app.read_offloaded(read).await?)
 }

@@ -260,6 +260,15 @@ pub struct TrashPage {
     pub total: u64,
 }
 
+/// A type of what is in the trash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrashKind {
+    /// As services send it: `model`.
+    pub name: String,
+    /// As people read it, in lower case: `model`.
+    pub label: String,
+}
+
 /// What is in the trash of one count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrashSum {

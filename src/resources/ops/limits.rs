@@ -95,7 +95,8 @@ fn refuse(
         let more = if standing.limit == LimitKey::StorageBytes { size_bytes } else { quantity };
         if let (true, Some(max)) = (standing.refuses(more), standing.max) {
             let current = standing.used + standing.reserved;
-            return Err(ResourceError::LimitReached { limit: standing.limit, max, current });
+            let (limit, plan) = (standing.limit, plan.code.clone());
+            return Err(ResourceError::LimitReached { limit, max, current, plan });
         }
     }
     Ok(())

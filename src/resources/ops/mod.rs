@@ -24,4 +24,4 @@ pub use purge::{PURGE_ACKNOWLEDGED, free_unanswerable, purge_due, send_purges};
 pub use register::{delete_by_service, find_of_service, list_of_service, parent_of, put, put_batch};
 pub use storage::{count, is_counted_right, recalculate, storage, used_bytes, used_items};
 pub use sync::end_sync;
-pub use trash::{delete_for_good, empty_trash, find_in_trash, list_trash, restore, trash};
+pub use trash::{delete_for_good, empty_trash, find_in_trash, list_trash, list_trash_kinds, restore, trash};

@@ -17,7 +17,7 @@ use super::service_side::{may_touch, resource_type, service_of};
 use super::stored::stored;
 use super::{purge, sync};
 use crate::audit::{self, Event, Part};
-use crate::base::{Actor, ResourceId, ServiceId, WorkspaceId};
+use crate::base::{Actor, Page, ResourceId, ServiceId, WorkspaceId};
 use crate::db::{Tx, View};
 use crate::workspaces::{self, Workspace};
 
@@ -235,7 +235,7 @@ pub fn parent_of(view: &View<'_>, resource: &Resource) -> Result<Option<String>,
 
 /// Up to `limit` resources of the service that acts, the oldest first: of one workspace, and of one type of it. Without those
 /// that were deleted for good, and those of workspaces that the service may not touch any more. `after`: where the page before
-/// ended. Also returns where the next page begins; `None`: this is the last one.
+/// ended.
 ///
 /// # Errors
 /// [`ResourceError::NotAService`], [`ResourceError::NoWorkspace`], [`ResourceError::Db`].
@@ -246,24 +246,21 @@ pub fn list_of_service(
     kind: Option<&str>,
     after: Option<ResourceId>,
     limit: u32,
-) -> Result<(Vec<Resource>, Option<ResourceId>), ResourceError> {
+) -> Result<Page<Resource, ResourceId>, ResourceError> {
     let service = service_of(actor)?;
     if let Some(workspace) = workspace {
         workspace_of(view, service, workspace)?;
     }
     let filter = ServiceFilter { workspace, kind, after, limit: limit + 1 };
-    let mut found = store::list_of_service(view, service, &filter)?;
-    let is_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| is_more).map(|last| last.id);
+    let mut page = Page::by(store::list_of_service(view, service, &filter)?, limit, |resource| resource.id);
     let mut granted = BTreeMap::new();
-    for resource in &found {
+    for resource in &page.rows {
         if let Entry::Vacant(unknown) = granted.entry(resource.workspace) {
             unknown.insert(may_touch(view, service, resource.workspace)?);
         }
     }
-    found.retain(|resource| resource.state != State::Purged && granted[&resource.workspace]);
-    Ok((found, next))
+    page.rows.retain(|resource| resource.state != State::Purged && granted[&resource.workspace]);
+    Ok(page)
 }
 
 /// The service says that it deleted a resource for good. Its bytes and its place are free. What is below it is deleted too,

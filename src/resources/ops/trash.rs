@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{Resource, State, TRASH_KEPT, TrashFilter, TrashPage};
+use super::super::model::{Resource, State, TRASH_KEPT, TrashFilter, TrashKind, TrashPage};
 use super::super::store;
 use super::permission::{Wish, require, resource_to_change};
 use super::purge;
@@ -142,6 +142,19 @@ pub fn list_trash(view: &View<'_>, workspace: WorkspaceId, filter: &TrashFilter)
         store::count_trash(view, workspace, &filter.kinds, &filter.search)?
     };
     Ok(TrashPage { items, total })
+}
+
+/// The types of what is listed in the trash of a workspace, with the labels that the manifests give them.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_trash_kinds(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<TrashKind>, Error> {
+    let found = store::list_trash_kinds(view, workspace)?.into_iter();
+    let kinds = found.map(|(name, service)| {
+        let label = resource_type(view, service, &name)?.map_or_else(|| name.clone(), |found| found.label);
+        Ok(TrashKind { name, label })
+    });
+    kinds.collect()
 }
 
 /// A resource in the trash of this workspace. `None`: there is none with this id.

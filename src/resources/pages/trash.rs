@@ -6,7 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::flashes::ResourceFlash;
-use super::super::model::{TrashFilter, TrashItem, TrashSum};
+use super::super::model::{TrashFilter, TrashItem, TrashKind};
 use super::super::{flows, ops};
 use super::{capitalized, parent_text, parse_id, size_text, to_problem};
 use crate::base::{PAGE_SIZE, Problem, Timestamp, percent_encoded};
@@ -34,11 +34,12 @@ struct TrashRow {
 }
 
 impl TrashRow {
-    fn new(item: TrashItem, now: Timestamp, times: TimeFormat<'_>) -> Self {
+    fn new(item: TrashItem, kinds: &[TrashKind], now: Timestamp, times: TimeFormat<'_>) -> Self {
         let days_left = item.resource.days_left(now);
+        let kind = kinds.iter().find(|kind| kind.name == item.resource.kind);
         Self {
             id: item.resource.id.to_string(),
-            kind: capitalized(&item.resource.kind),
+            kind: capitalized(kind.map_or(item.resource.kind.as_str(), |kind| kind.label.as_str())),
             parent: parent_text(item.parent),
             cascaded: item.cascaded,
             size: size_text(item.size_bytes),
@@ -56,13 +57,13 @@ struct TypeChoice {
     is_chosen: bool,
 }
 
-/// The types of what is in the trash. What counts for a limit is named like the limit: `models`.
-fn type_choices(sums: &[TrashSum], chosen: Option<&str>) -> Vec<TypeChoice> {
-    let there = sums.iter().filter(|sum| sum.items > 0);
-    let name = |sum: &TrashSum| sum.key.strip_prefix("type:").unwrap_or(sum.key.trim_end_matches('s')).to_owned();
-    let choice =
-        |value: String| TypeChoice { label: capitalized(&value), is_chosen: chosen == Some(value.as_str()), value };
-    there.map(name).map(choice).collect()
+fn type_choices(kinds: &[TrashKind], chosen: Option<&str>) -> Vec<TypeChoice> {
+    let choice = |kind: &TrashKind| TypeChoice {
+        label: capitalized(&kind.label),
+        is_chosen: chosen == Some(kind.name.as_str()),
+        value: kind.name.clone(),
+    };
+    kinds.iter().map(choice).collect()
 }
 
 /// The query of the page: filter, page from 1, and the resource that was just restored.
@@ -107,10 +108,11 @@ impl TrashPage {
             limit: PAGE_SIZE,
         };
         let workspace = who.identity.workspace;
-        let (listed, sums) = app
+        let (listed, sums, kinds) = app
             .read_offloaded(move |view| {
                 let listed = ops::list_trash(view, workspace, &filter)?;
-                Ok::<_, crate::db::Error>((listed, ops::trash_sums(view, workspace)?))
+                let (sums, kinds) = (ops::trash_sums(view, workspace)?, ops::list_trash_kinds(view, workspace)?);
+                Ok::<_, crate::db::Error>((listed, sums, kinds))
             })
             .await?;
         let (now, times) = (app.now(), TimeFormat::new(app.now(), &who.identity.zone));
@@ -125,8 +127,8 @@ impl TrashPage {
             fault: None,
             newer: (number > 1).then(|| href(number - 1)),
             older: (listed.total > shown).then(|| href(number + 1)),
-            items: listed.items.into_iter().map(|item| TrashRow::new(item, now, times)).collect(),
-            types: type_choices(&sums, kind.as_deref()),
+            items: listed.items.into_iter().map(|item| TrashRow::new(item, &kinds, now, times)).collect(),
+            types: type_choices(&kinds, kind.as_deref()),
             query: search,
             in_trash: sums.iter().map(|sum| sum.listed).sum(),
             size: size_text(sums.iter().map(|sum| sum.size_bytes).sum()),

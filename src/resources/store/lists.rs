@@ -5,7 +5,7 @@ use rusqlite::{Row, named_params};
 use super::super::model::{ItemFilter, LargeItem, ParentName, Resource, TrashFilter, TrashItem};
 use super::rows::{self, ROW};
 use crate::base::{ResourceId, ServiceId, WorkspaceId};
-use crate::db::{Error, Tx, View, field, only, sql};
+use crate::db::{Error, Tx, View, by_name, field, only, sql};
 
 /// What stands above a resource `r`.
 const PARENT: &str =
@@ -87,6 +87,23 @@ const COUNT_SEARCH: &str = "
     select count(*) from resource
     where workspace_id = :workspace_id and state = 'trashed' and cascade_root is null
       and (:kinds = '' or instr(:kinds, ' ' || kind || ' ') > 0) and instr(lower(name), :search) > 0";
+// One step in the index for each type, however much of it is in the trash.
+const LIST_TRASH_KINDS: &str = "
+    with recursive kinds (kind) as (
+      select min(kind) from resource
+      where workspace_id = :workspace_id and state = 'trashed' and cascade_root is null
+      union all
+      select (
+        select min(kind) from resource
+        where workspace_id = :workspace_id and state = 'trashed' and cascade_root is null and kind > kinds.kind
+      ) from kinds where kinds.kind is not null
+    )
+    select kind, (
+      select service_id from resource r
+      where r.workspace_id = :workspace_id and r.kind = kinds.kind and r.state = 'trashed' and r.cascade_root is null
+      limit 1
+    ) as service_id
+    from kinds where kind is not null";
 const LIST_LARGEST: &str = sql!(
     "select ",
     ROW,
@@ -153,6 +170,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST_TRASH_OF_KIND,
     SEARCH_TRASH,
     COUNT_TRASH_OF_KIND,
+    LIST_TRASH_KINDS,
     COUNT_SEARCH,
     LIST_LARGEST,
     LIST_ITEMS,
@@ -260,6 +278,17 @@ pub(in crate::resources) fn list_trash(
 /// Types as one text, in which each stands between spaces. Their names have none. Empty: none.
 fn in_words(kinds: &[String]) -> String {
     if kinds.is_empty() { String::new() } else { format!(" {} ", kinds.join(" ")) }
+}
+
+/// The types of what is listed in the trash of a workspace, each with a service that has it.
+pub(in crate::resources) fn list_trash_kinds(
+    view: &View<'_>,
+    workspace: WorkspaceId,
+) -> Result<Vec<(String, ServiceId)>, Error> {
+    view.list(LIST_TRASH_KINDS, named_params! {":workspace_id": workspace}, |row| {
+        by_name!(row, LIST_TRASH_KINDS => kind, service_id);
+        Ok((kind.get()?, service_id.get()?))
+    })
 }
 
 /// How many items of the trash have one of these types and a name with this text. Without a text, at least one type.

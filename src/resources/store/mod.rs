@@ -14,7 +14,8 @@ pub(super) use leases::{
 };
 pub(super) use lists::{
     ServiceFilter, count_trash, find_sync, list_cascaded, list_due, list_items, list_largest, list_of_service,
-    list_purging, list_purging_services, list_to_purge, list_trash, list_trash_ids, replace_sync, update_missing,
+    list_purging, list_purging_services, list_to_purge, list_trash, list_trash_ids, list_trash_kinds, replace_sync,
+    update_missing,
 };
 pub(super) use rows::{
     Placement, find, find_external, insert, update, update_back_in_trash, update_erased, update_ordered, update_purged,

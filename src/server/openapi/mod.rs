@@ -6,12 +6,12 @@ pub mod example;
 use std::sync::LazyLock;
 
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::Value;
+use serde_json::{Value, json as value};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, License};
 use utoipa::{Modify, OpenApi};
 
-use super::{docs, health};
+use super::{ROUTES, docs, health};
 use crate::http::page::AppData;
 use crate::http::schema::{ErrorBody, ProblemDocument, ServerProblem};
 use crate::http::{Answer, json};
@@ -21,6 +21,7 @@ use crate::{api_keys, audit, billing, people, resources, services, settings, tok
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = serde_json::to_value(describe()).unwrap_or_default();
     join_lines(&mut document);
+    add_idempotency_keys(&mut document);
     describe_parameters(&mut document);
     document
 });
@@ -88,6 +89,27 @@ fn describe() -> utoipa::openapi::OpenApi {
     description.info.contact = None;
     description.info.license = Some(license);
     description
+}
+
+/// Adds the header `Idempotency-Key` to each write of a service: the table of routes knows them.
+fn add_idempotency_keys(document: &mut Value) {
+    let header = value!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A random text, the same when the request is repeated: then the first answer comes again, with the header \
+                        `Idempotent-Replayed: true`. It is kept for 48 hours.",
+        "required": false,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "5f0c9e1b-7a3d-4c2e-9b60-1f2a3b4c5d6e",
+    });
+    for route in ROUTES.iter().filter(|route| route.is_write()) {
+        let operation = &mut document["paths"][route.path][route.method.to_ascii_lowercase()];
+        let Some(operation) = operation.as_object_mut() else { continue };
+        let parameters = operation.entry("parameters").or_insert_with(|| value!([]));
+        if let Some(parameters) = parameters.as_array_mut() {
+            parameters.push(header.clone());
+        }
+    }
 }
 
 /// Joins the lines of a summary or description, which are the lines of a comment in the source.

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::callers::Caller;
-use super::parse_number;
+use super::{ServiceWrite, parse_number};
 use crate::app::{App, ConcurrencyLimit};
-use crate::base::{CommandId, Stopwatch, seconds};
+use crate::base::{Actor, CommandId, Stopwatch, seconds};
+use crate::db::Tx;
 use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, ShutdownSignal, json};
 use crate::inbox::{
@@ -43,7 +45,10 @@ pub struct InboxQuery {
 struct Inbox {
     #[schema(max_items = 100)]
     commands: Vec<CommandMessage>,
-    /// Whether there are more. Acknowledge these, or ask for those after the last one.
+    /// The value of `after` for the next commands: the `seq` of the last one, or that of the question.
+    #[schema(example = 1_777_798_800_000_i64)]
+    next: i64,
+    /// Whether there are more. Acknowledge these, or ask with `next`.
     more: bool,
 }
 
@@ -166,7 +171,8 @@ pub async fn inbox(
         let (commands, more) = app.query_inline(|view| inbox::inbox(view, service, after))?;
         let left = wait.saturating_sub(watch.elapsed());
         if !commands.is_empty() || left.is_zero() || !may_wait || shutdown.is_requested() {
-            return json::ok(&Inbox { commands: commands.iter().map(CommandMessage::from).collect(), more });
+            let next = commands.last().map_or(after, |last| last.seq);
+            return json::ok(&Inbox { commands: commands.iter().map(CommandMessage::from).collect(), next, more });
         }
         tokio::select! {
             // A commit of this server, also one for another service.
@@ -194,7 +200,7 @@ pub async fn inbox(
         (status = 200, description = "The acknowledgement is stored.", body = AckResponse),
         (
             status = 400,
-            description = "The body is not an acknowledgement.",
+            description = "The body is not an acknowledgement, or the Idempotency-Key is not valid.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -212,7 +218,8 @@ pub async fn inbox(
         ),
         (
             status = 409,
-            description = "already_acknowledged: with another outcome, which stays. command_cancelled: there is nothing to do.",
+            description = "already_acknowledged: with another outcome, which stays. command_cancelled: there is nothing to do. \
+                           Or the Idempotency-Key was used for another request.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -225,12 +232,18 @@ pub async fn acknowledge(
     handlers: Data<AckHandlers>,
     caller: Caller,
     id: Path<String>,
-    body: Bytes,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
+    let body = body.map_err(json::body_problem)?;
+    let write = ServiceWrite::new(&caller, &request, &body)?;
     let request: AckRequest = json::parse(&body)?;
     let acknowledgement = Acknowledgement::new(request.outcome.into(), &request.detail).ok_or(InboxError::Detail)?;
     let id = CommandId::parse(&id).ok_or(InboxError::NotFound)?;
     let (handlers, service) = (handlers.0, caller.service.id);
-    let done = app.write(move |tx| inbox::acknowledge(tx, handlers, service, id, &acknowledgement)).await?;
-    json::ok(&AckResponse::from(done))
+    let acknowledge = move |tx: &mut Tx<'_>, _: &Actor| {
+        let done = inbox::acknowledge(tx, handlers, service, id, &acknowledgement)?;
+        Ok::<_, InboxError>((200, AckResponse::from(done)))
+    };
+    write.run(&app, acknowledge).await
 }

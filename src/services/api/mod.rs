@@ -8,6 +8,7 @@ mod introspect;
 mod own;
 mod revocations;
 mod token;
+mod write;
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -29,6 +30,7 @@ pub use introspect::{introspect, introspect_form};
 pub use own::{enrol, own, put_own};
 pub use revocations::revocations;
 pub use token::token;
+pub use write::ServiceWrite;
 
 /// The description of the operations in this folder.
 #[derive(OpenApi)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::super::callers::Caller;
@@ -14,14 +13,14 @@ use super::super::model::{
     Category, Enrolled, Grant, Manifest, ManifestDraft, ResourceTypeDraft, Service, ServiceScope, Sku, StoredManifest,
 };
 use super::super::ops;
-use super::ServiceRefusals;
+use super::{ServiceRefusals, ServiceWrite};
 use crate::app::{App, NetworkQuota};
-use crate::base::Problem;
+use crate::base::{Actor, Problem};
 use crate::config::LimitKey;
-use crate::db::View;
+use crate::db::{Tx, View};
 use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, VisitorOf, json};
-use crate::idempotency::{self, Request};
+use crate::idempotency;
 
 /// Attempts to enrol from one network: ample for an installation, and hopeless for guesses.
 const ENROLMENTS: NetworkQuota = NetworkQuota { name: "service_enrolments", per_minute: 10 };
@@ -50,8 +49,9 @@ struct Enrolment<'a> {
     webhook_secret: Option<&'a str>,
     #[schema(schema_with = scopes)]
     scopes: Vec<&'static str>,
-    /// The workspaces that the service may touch. null: all.
-    #[schema(required, max_items = 500, example = json!(null))]
+    /// The workspaces that the service may touch. Missing: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 500, example = json!(["ws_01k0r3v9qz8h2f7n5m4c6x1b0a"]))]
     workspaces: Option<Vec<String>>,
 }
 
@@ -65,11 +65,13 @@ struct OwnAnswer<'a> {
     name: &'a str,
     #[schema(schema_with = scopes)]
     scopes: Vec<&'static str>,
-    /// The workspaces that the service may touch. null: all.
-    #[schema(required, max_items = 500, example = json!(null))]
+    /// The workspaces that the service may touch. Missing: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 500, example = json!(["ws_01k0r3v9qz8h2f7n5m4c6x1b0a"]))]
     workspaces: Option<Vec<String>>,
-    /// null: the service sent none.
-    #[schema(required)]
+    /// Missing: the service sent none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     manifest: Option<ManifestBody>,
     /// The secret that signs webhooks (Standard Webhooks), in the answer that created it. It is shown only there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,8 +100,8 @@ struct ManifestBody {
     #[serde(default)]
     #[schema(max_items = 200)]
     skus: Vec<SkuBody>,
-    /// Where you receive webhooks: an https address. null: you read your inbox.
-    #[serde(default)]
+    /// Where you receive webhooks: an https address. Without it, or with null: you read your inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, max_length = 2048, example = "https://training.example.org/domicile")]
     webhook_url: Option<String>,
     /// Whether you export the data of a person when you are told to.
@@ -122,28 +124,31 @@ struct TypeBody {
     /// As people read it.
     #[schema(min_length = 1, max_length = 64, example = "Checkpoint")]
     label: String,
-    /// The type of the resources that contain these. null: none does.
-    #[serde(default)]
+    /// The type of the resources that contain these. Without it, or with null: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, example = "model")]
     parent: Option<String>,
     /// The category of storage that their bytes count in.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = category, required = false)]
     category: Option<String>,
     /// The limit of the plan that counts them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = limit, required = false)]
     limit: Option<String>,
 }
 
 fn category() -> utoipa::openapi::Object {
     let names = Category::ALL.into_iter().map(Category::as_str);
-    one_or_null("The category of storage that their bytes count in. null: only in the total.", names)
+    one_or_null(
+        "The category of storage that their bytes count in. Without it, or with null: only in the total.",
+        names,
+    )
 }
 
 fn limit() -> utoipa::openapi::Object {
     let names = LimitKey::ALL.into_iter().filter(|limit| limit.counted().is_some()).map(LimitKey::as_str);
-    one_or_null("The limit of the plan that counts them. null: none does.", names)
+    one_or_null("The limit of the plan that counts them. Without it, or with null: none does.", names)
 }
 
 /// One of these texts, or null.
@@ -281,22 +286,13 @@ pub async fn own(app: Data<Arc<App>>, caller: Caller) -> Answer {
     operation_id = "putManifest",
     tag = "services",
     security(("service" = []), ("serviceBasic" = [])),
-    params((
-        "Idempotency-Key" = inline(Option<String>),
-        Header,
-        description = "A random text, the same when the request is repeated.",
-        min_length = 1,
-        max_length = 255,
-        nullable = false,
-        example = json!("5f0c9e1b-7a3d-4c2e-9b60-1f2a3b4c5d6e")
-    )),
     request_body = ManifestBody,
     responses(
         (status = 200, description = "The manifest is stored.", body = OwnAnswer),
         (
             status = 400,
-            description = "The body is not such JSON (`malformed_json`), or a member of the manifest is not valid \
-                           (`manifest_invalid`). Or the Idempotency-Key is not valid.",
+            description = "The body is not such JSON (`malformed_json`, `unknown_member`, `missing_member`), or a member of the \
+                           manifest is not valid (`bad_member`, `manifest_invalid`). Or the Idempotency-Key is not valid.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -319,26 +315,16 @@ pub async fn put_own(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = body.map_err(json::body_problem)?;
-    let key = json::idempotency_key(request.headers())?;
+    let write = ServiceWrite::new(&caller, &request, &body)?;
     let draft: ManifestBody = json::parse(&body)?;
     let manifest = Manifest::new(draft.into()).map_err(ServiceError::Manifest)?;
-    let repeatable = key.map(|key| {
-        let (actor, hash) = (caller.service.id.to_string(), Sha256::digest(&body).into());
-        Request { actor, route: "PUT /v1/services/self", key, hash }
-    });
-    let put = move |tx: &mut crate::db::Tx<'_>| {
-        let mut secret_answer = None;
-        idempotency::once(tx, repeatable.as_ref(), |tx| {
-            let made = ops::put_manifest(tx, &caller.actor(), &manifest)?;
-            let body = render(tx, &caller.service, None)?;
-            // A stored answer has no secret.
-            secret_answer = made.map(|made| render(tx, &caller.service, Some(made.expose()))).transpose()?;
-            Ok::<_, ServiceError>(idempotency::Answer { status: 200, body })
-        })
-        .map(|(answer, is_repetition)| (answer.status, secret_answer.unwrap_or(answer.body), is_repetition))
+    let put = move |tx: &mut Tx<'_>, actor: &Actor| {
+        let made = ops::put_manifest(tx, actor, &manifest)?;
+        let body = render(tx, &caller.service, None)?;
+        let with_secret = made.map(|made| render(tx, &caller.service, Some(made.expose()))).transpose()?;
+        Ok::<_, ServiceError>((idempotency::Answer { status: 200, body }, with_secret))
     };
-    let (status, body, is_repetition) = app.write(put).await?;
-    Ok(json::repeatable(status, body, is_repetition))
+    write.run_with_secret(&app, put).await
 }
 
 /// The service and its manifest as JSON.

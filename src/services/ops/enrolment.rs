@@ -2,10 +2,10 @@
 
 use super::super::error::ServiceError;
 use super::super::events::ServiceEvent;
-use super::super::model::{ENROL_CODE_LIFE, ENROL_CODE_PREFIX, EnrolCode, Enrolled, Grant, ServiceName};
+use super::super::model::{ENROL_CODE_LIFE, ENROL_CODE_PREFIX, EnrolCode, Enrolled, Grant, Service, ServiceName};
 use super::super::store;
 use super::credentials::{issue, register};
-use super::queries::{event_about, require_operator};
+use super::queries::{event_about, find_connected, require_operator};
 use crate::api_keys::KeyText;
 use crate::audit;
 use crate::base::{Actor, ServiceId};
@@ -37,12 +37,26 @@ pub fn create_enrol_code(
         },
         _ => register(tx, actor, name, grant.unwrap_or_default())?,
     };
+    create_code(tx, actor, service)
+}
+
+fn create_code(tx: &mut Tx<'_>, actor: &Actor, service: Service) -> Result<EnrolCode, ServiceError> {
     store::delete_enrolments(tx, service.id)?;
     let (text, expires_at) = (KeyText::generate(ENROL_CODE_PREFIX, tx.rng()), tx.now().plus(ENROL_CODE_LIFE));
     let lookup = tx.site().keyring.lookup(text.expose().as_bytes());
     store::insert_enrolment(tx, service.id, &lookup, expires_at)?;
     audit::record(tx, actor, event_about(ServiceEvent::EnrolCodeCreated, &service))?;
     Ok(EnrolCode { service, code: text.into_secret(), expires_at })
+}
+
+/// As [`create_enrol_code`], for a service that exists.
+///
+/// # Errors
+/// [`ServiceError::NotAllowed`], [`ServiceError::NotFound`], [`ServiceError::Disconnected`].
+pub fn create_enrol_code_of(tx: &mut Tx<'_>, actor: &Actor, service: ServiceId) -> Result<EnrolCode, ServiceError> {
+    require_operator(tx, actor)?;
+    let service = find_connected(tx, &service.to_string())?;
+    create_code(tx, actor, service)
 }
 
 /// Connects the service whose code it is. The code is used up. `request`: the id of the request, for the log.

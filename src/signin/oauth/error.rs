@@ -167,7 +167,7 @@ impl From<OauthError> for Problem {
                 "The provider did not give this site your e-mail address, which it needs. Allow it there, or ask your operator.",
             ),
             OauthError::Refused(Refusal::Client) => Problem {
-                cause: Some("the provider does not accept client_id and client_secret".to_owned()),
+                cause: Some("the provider does not accept client_id and client_secret".into()),
                 ..Problem::new(
                     503,
                     "oauth_misconfigured",
@@ -189,7 +189,7 @@ impl From<OauthError> for Problem {
                 ),
             ),
             OauthError::Unavailable { provider, cause } => Problem {
-                cause: Some(cause.to_string()),
+                cause: Some(cause.to_string().into()),
                 ..Problem::busy(
                     "oauth_unavailable",
                     format!("{provider} does not answer right now. Sign in another way, or try again in a moment."),
@@ -197,7 +197,7 @@ impl From<OauthError> for Problem {
                 )
             },
             OauthError::Misconfigured { provider, cause } => Problem {
-                cause: Some(cause),
+                cause: Some(cause.into()),
                 ..Problem::new(
                     503,
                     "oauth_misconfigured",

@@ -106,6 +106,7 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "man",
         "man key list",
         "key create --account ada-l --name two --scope models:read",
+        "account plan ada-l free",
         "account delete ada-l --yes",
     ]
     .map(text)

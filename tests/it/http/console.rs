@@ -160,7 +160,7 @@ fn a_service_is_connected_limited_rotated_and_disconnected_on_pages() {
 
     let workspace = site.workspace("ada-l");
     let listed = [("scope", "keys:verify"), ("workspaces", "listed"), ("workspace", "ws_unknown")];
-    assert_eq!(olga.submit(&path, &path, &listed).status, 400);
+    assert_eq!(olga.submit(&path, &path, &listed).status, 404);
     let listed = [("scope", "usage:write"), ("workspaces", "listed"), ("workspace", workspace.as_str())];
     let changed = olga.submit(&path, &path, &listed);
     let page = olga.follow(&changed).text();
@@ -251,4 +251,114 @@ fn a_command_is_shown_with_its_deliveries_and_sent_again() {
     let page = olga.get(&command).text();
     assert!(page.contains("Done") && page.contains("All &#60;good&#62;") && !page.contains(&retry), "{page}");
     assert_eq!(olga.submit_unlisted(&service, &retry, &[]).status, 409);
+}
+
+#[test]
+fn an_operator_sees_how_a_service_is_reached_and_sets_its_webhook() {
+    let egress = "[[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"webhooks\"\n";
+    let site = Appliance::running_with(egress);
+    let (mut olga, _) = operator(&site);
+    let credential = site.service("training");
+    let list = olga.get("/admin/services").text();
+    assert!(list.contains("Never"), "not seen yet: {list}");
+    let path = list.split('"').find(|word| word.starts_with("/admin/services/svc_")).unwrap().to_owned();
+    let page = olga.get(&path).text();
+    assert!(page.contains("Reads its inbox") && page.contains("No manifest") && page.contains("None yet"), "{page}");
+    let webhook = format!("{path}/webhook");
+
+    let refused = olga.submit(&path, &webhook, &[("webhook_url", "https://elsewhere.example.org/")]);
+    assert_eq!(refused.status, 400);
+    let text = refused.text();
+    assert!(text.contains("value=\"https://elsewhere.example.org/\"") && text.contains("aria-invalid"), "{text}");
+    let url = format!("http://127.0.0.1:{}/", crate::support::free_port());
+    let set = olga.submit(&path, &webhook, &[("webhook_url", &url)]);
+    let page = olga.follow(&set).text();
+    let first = olga.get(set.location()).value_of("id=\"new-secret\"");
+    assert!(first.starts_with("whsec_") && page.contains("signs the webhooks"), "{page}");
+    assert!(!olga.get(&path).text().contains(&first), "shown once");
+    let kept = olga.submit(&path, &webhook, &[("webhook_url", &url)]);
+    assert!(olga.follow(&kept).text().contains("Saved."), "the same address makes no other secret");
+    let rotated = olga.submit(&path, &format!("{webhook}/secret"), &[("overlap", "24h")]);
+    let second = olga.get(rotated.location()).value_of("id=\"new-secret\"");
+    assert!(second.starts_with("whsec_") && second != first);
+    assert!(olga.get(&path).text().contains("Signs too until"));
+    assert_eq!(olga.submit(&path, &format!("{webhook}/secret"), &[("overlap", "9d")]).status, 400);
+
+    let pinged = olga.submit(&path, &format!("{path}/ping"), &[]);
+    assert!(pinged.location().starts_with("/admin/commands/cmd_"), "{}", pinged.text());
+    wait_for("the attempt", || olga.clone().get(&path).text().contains("Failing").then_some(()));
+    let page = olga.get(&path).text();
+    assert!(page.contains("no answer, ") && page.contains("since"), "{page}");
+    let removed = olga.submit(&path, &webhook, &[("webhook_url", "")]);
+    assert_eq!(removed.status, 303);
+    assert!(olga.get(&path).text().contains("Reads its inbox"));
+
+    let manifest = serde_json::json!({"version": 3, "can_export": true, "resource_types": [
+        {"name": "checkpoint", "label": "Checkpoint", "parent": "model", "limit": "models"},
+    ], "skus": [{"sku": "gpu.h100", "label": "NVIDIA H100", "unit": "second"}]});
+    assert_eq!(site.call("PUT", "/v1/services/self").bearer(&credential).json(&manifest).send().status, 200);
+    let page = olga.get(&path).text();
+    assert!(page.contains("<dd>3, received") && page.contains("Exports it, and does not erase it"), "{page}");
+    assert!(page.contains("below model, limited as models") && page.contains("NVIDIA H100"), "{page}");
+}
+
+#[test]
+fn a_program_connects_with_a_code_that_the_console_shows_once() {
+    let site = Appliance::running();
+    let (mut olga, _) = operator(&site);
+    let enrol = |code: &str| site.call("POST", "/v1/services/enrol").json(&serde_json::json!({"code": code})).send();
+    let fields = [("name", "farm"), ("scope", "keys:verify"), ("workspaces", "all"), ("by", "code")];
+    let made = olga.submit("/admin/services?create=1", "/admin/services", &fields);
+    let code = olga.get(made.location()).value_of("id=\"new-secret\"");
+    let path = made.location().split('?').next().unwrap().to_owned();
+    let page = olga.get(&path).text();
+    assert!(code.starts_with("doe_") && !page.contains(&code), "shown once");
+    assert!(page.contains("No credential yet"), "{page}");
+
+    let enrolled = enrol(&code);
+    assert_eq!((enrolled.status, enrolled.json()["scopes"].clone()), (201, serde_json::json!(["keys:verify"])));
+    assert_eq!(enrol(&code).status, 400, "a code works once");
+    let again = olga.submit(&path, &format!("{path}/enrol-code"), &[]);
+    let page = olga.follow(&again).text();
+    assert!(page.contains("It works for ten minutes and once.") && page.contains("/v1/services/enrol"), "{page}");
+    let second = olga.get(again.location()).value_of("id=\"new-secret\"");
+    assert_eq!(enrol(&second).json()["name"], "farm", "one more credential of the same service");
+    olga.submit(&format!("{path}/disconnect"), &format!("{path}/disconnect"), &[]);
+    for form in ["enrol-code", "ping", "webhook"] {
+        assert_eq!(olga.submit_unlisted("/admin/services", &format!("{path}/{form}"), &[]).status, 409, "{form}");
+    }
+}
+
+#[test]
+fn commands_that_are_late_are_on_the_overview_and_in_the_list_by_their_state() {
+    let site = Appliance::running_with_clock("");
+    let (mut olga, _) = operator(&site);
+    let credential = site.service("training");
+    let failed = site.run(&["inbox", "ping", "training"]).ok();
+    let answer = serde_json::json!({"outcome": "failed", "detail": "no disk"});
+    assert_eq!(
+        site.call("POST", &format!("/v1/inbox/{failed}/ack")).bearer(&credential).json(&answer).send().status,
+        200
+    );
+    let late = site.run(&["inbox", "ping", "training"]).ok();
+    // The console is used all the time, so that it asks for no proof.
+    for step in 1..=6 {
+        site.set_ahead(step * 600 + 1);
+        assert_eq!(olga.get("/admin").status, 200);
+    }
+    let page = olga.get("/admin").text();
+    let list = page.split("id=\"commands\"").nth(1).unwrap();
+    let list = list.split("</section>").next().unwrap();
+    assert!(list.contains(&late) && list.contains(&failed), "{list}");
+    assert!(list.contains("Overdue") && list.contains("Failed") && list.contains("training"), "{list}");
+
+    // The clock of the commands is not ahead, so that nothing is overdue for them.
+    let listed = |state: &[&str]| {
+        let text = site.run(&[&["inbox", "list"], state].concat()).ok();
+        [&failed, &late].map(|id| text.contains(id.as_str()))
+    };
+    assert_eq!(listed(&[]), [false, true], "what waits for an acknowledgement");
+    assert_eq!(listed(&["--state", "overdue"]), [false, false]);
+    assert_eq!(listed(&["--state", "failed"]), [true, false]);
+    assert_eq!(listed(&["--state", "all", "training"]), [true, true]);
 }

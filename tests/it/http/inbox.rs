@@ -29,7 +29,7 @@ fn a_service_reads_and_acknowledges_its_own_commands_only() {
     let site = Appliance::running();
     let (training, other) = (site.service("training"), site.service("other"));
     let id = site.run(&["inbox", "ping", "training"]).ok();
-    assert_eq!(inbox(&site, &other, "").json(), json!({"commands": [], "more": false}));
+    assert_eq!(inbox(&site, &other, "").json(), json!({"commands": [], "next": 0, "more": false}));
     let commands = inbox(&site, &training, "").json();
     let command = &commands["commands"][0];
     assert_eq!((command["id"].as_str(), command["type"].as_str()), (Some(id.as_str()), Some("test.ping")));
@@ -40,9 +40,9 @@ fn a_service_reads_and_acknowledges_its_own_commands_only() {
         (&other, id.as_str(), done.clone(), (404, "command_not_found")),
         (&training, "cmd_00000000000000000000000000", done.clone(), (404, "command_not_found")),
         (&training, "nothing", done.clone(), (404, "command_not_found")),
-        (&training, id.as_str(), json!({"outcome": "cancelled"}), (400, "malformed_json")),
-        (&training, id.as_str(), json!({"outcome": "done", "more": 1}), (400, "malformed_json")),
-        (&training, id.as_str(), json!({}), (400, "malformed_json")),
+        (&training, id.as_str(), json!({"outcome": "cancelled"}), (400, "bad_member")),
+        (&training, id.as_str(), json!({"outcome": "done", "more": 1}), (400, "unknown_member")),
+        (&training, id.as_str(), json!({}), (400, "missing_member")),
         (&training, id.as_str(), json!({"outcome": "done", "detail": "a\nb"}), (400, "detail_invalid")),
         (&training, id.as_str(), json!({"outcome": "done", "detail": "x".repeat(1001)}), (400, "detail_invalid")),
     ];
@@ -61,6 +61,26 @@ fn a_service_reads_and_acknowledges_its_own_commands_only() {
     assert_eq!(inbox(&site, &training, "").json()["commands"], json!([]));
     assert_eq!(details_of(&site, &id)["detail"], "pong");
     assert_eq!(site.call("GET", "/v1/inbox").send().status, 401);
+}
+
+#[test]
+fn an_acknowledgement_can_be_repeated_with_an_idempotency_key() {
+    let site = Appliance::running();
+    let training = site.service("training");
+    let id = site.run(&["inbox", "ping", "training"]).ok();
+    let send = |outcome: &str| {
+        let call = site.call("POST", &format!("/v1/inbox/{id}/ack")).bearer(&training).header("Idempotency-Key", "k-1");
+        call.json(&json!({"outcome": outcome})).send()
+    };
+
+    let first = send("done");
+    let again = send("done");
+    let other = send("failed");
+
+    assert_eq!((first.status, first.header("idempotent-replayed")), (200, ""));
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"));
+    assert_eq!(again.json(), first.json());
+    assert_eq!((other.status, other.json()["code"].as_str()), (409, Some("idempotency_mismatch")));
 }
 
 #[test]
@@ -88,12 +108,12 @@ fn a_waiting_request_gets_a_command_at_once_and_a_stop_ends_all_of_them_in_order
     let refused = answers.recv().unwrap();
     assert_eq!((refused.json()["code"].as_str(), refused.header("retry-after")), (Some("too_many_polls"), "1"));
     // Others are not affected: neither services that wait, nor pages.
-    assert_eq!(poll(&other, 1).send().json(), json!({"commands": [], "more": false}));
+    assert_eq!(poll(&other, 1).send().json(), json!({"commands": [], "next": 0, "more": false}));
     assert_eq!(site.call("GET", "/signin").send().status, 200);
     let watch = Stopwatch::start();
     site.request_stop();
     for answer in answers.iter().take(16) {
-        assert_eq!((answer.status, answer.json()), (200, json!({"commands": [], "more": false})));
+        assert_eq!((answer.status, answer.json()), (200, json!({"commands": [], "next": 0, "more": false})));
     }
     assert!(site.wait_for_end().success());
     assert!(watch.elapsed() < Duration::from_secs(25), "{:?}", watch.elapsed());

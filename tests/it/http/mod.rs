@@ -1,5 +1,6 @@
 //! What a visitor sees: few tests per door, against the real program.
 
+mod activity;
 mod console;
 mod downloads;
 mod enumeration;

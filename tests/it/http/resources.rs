@@ -92,6 +92,9 @@ fn every_wrong_resource_is_answered_with_its_code() {
     }
     let fourth = farm.refused("PUT", "/v1/resources/m-4", &farm.model(json!({})));
     assert_eq!(fourth, (403, "limit_reached".into()));
+    let refused = farm.send("PUT", "/v1/resources/m-4", &farm.model(json!({}))).json();
+    let members = ["limit", "max", "current", "plan"].map(|name| refused[name].clone());
+    assert_eq!(members, [json!("models"), json!(3), json!(3), json!("free")], "for programs, besides the sentence");
     let question = json!({"workspace": farm.workspace, "type": "model"});
     let answer = farm.send("POST", "/v1/limits/check", &question).json();
     assert_eq!((&answer["allowed"], &answer["code"]), (&json!(false), &json!("limit_reached")));
@@ -132,7 +135,8 @@ fn a_batch_a_lease_and_a_page_work_over_http_and_a_repeated_request_once() {
     assert_eq!((&ended.json()["unchanged"], &ended.json()["missing"]), (&json!(1), &json!(1)));
     let stale = json!({"resources": [], "full_sync": {"generation": 2}});
     assert_eq!(farm.refused("POST", "/v1/resources/batch", &stale), (409, "stale_generation".into()));
-    for wrong in [json!({}), json!({"resources": 7}), json!({"resources": vec![0; 1001]})] {
+    assert_eq!(farm.refused("POST", "/v1/resources/batch", &json!({})), (400, "missing_member".into()));
+    for wrong in [json!({"resources": 7}), json!({"resources": vec![0; 1001]})] {
         assert_eq!(farm.refused("POST", "/v1/resources/batch", &wrong), (400, "bad_batch".into()));
     }
 
@@ -231,4 +235,36 @@ fn what_is_deleted_for_good_counts_until_the_service_confirms() {
     }
     assert_eq!(farm.refused("GET", "/v1/resources/m-1", &Value::Null), (410, "resource_deleted".into()));
     assert_eq!(farm.send("DELETE", "/v1/resources/m-1", &Value::Null).status, 200);
+}
+
+#[test]
+fn another_plan_limits_what_is_created_from_then_on() {
+    let plans = format!("{PLAN}\n[[plans]]\ncode = \"pro\"\nname = \"Pro\"\nmodels = 5\n");
+    let site = Appliance::running_with(&plans);
+    site.account("ada-l");
+    let farm = Farm { credential: site.service("farm"), workspace: site.workspace("ada-l"), site };
+    let put = |id: u32| farm.refused("PUT", &format!("/v1/resources/m-{id}"), &farm.model(json!({})));
+    let plan = |code: &str| farm.site.run(&["account", "plan", "ada-l", code]);
+    for id in 0..3 {
+        assert_eq!(put(id).0, 201);
+    }
+    assert_eq!(put(3), (403, "limit_reached".into()));
+
+    assert_eq!(plan("pro").ok(), "pro");
+    assert_eq!(put(3).0, 201, "at the very next request");
+    let key = farm.site.api_key("ada-l", &["read"]);
+    let told = || farm.site.call("GET", "/api/account/summary").bearer(&key).send().json()["plan"].clone();
+    assert_eq!(told(), "pro");
+    assert_eq!(plan("free").ok(), "free");
+    assert_eq!((told(), put(0).0), (json!("free"), 200), "what is there stays, and can be changed");
+    assert_eq!(put(4), (403, "limit_reached".into()));
+    assert_eq!(plan("gold").status, 1);
+    assert_eq!(plan("free").ok(), "free", "the same plan again");
+    let events = "select group_concat(data_json) from audit_event where event = 'workspace.plan_changed'";
+    let events: String = farm.site.database().query_row(events, [], |row| row.get(0)).unwrap();
+    let expected = r#"{"after":"pro","before":"free"},{"after":"free","before":"pro"}"#;
+    assert_eq!(events, expected, "each change once");
+    let mut ada = farm.site.browser();
+    ada.sign_in("ada-l");
+    assert!(ada.get("/activity").text().contains("free → pro"));
 }

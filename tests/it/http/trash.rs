@@ -126,6 +126,33 @@ fn people_see_what_services_keep_and_move_it_to_the_trash() {
 }
 
 #[test]
+fn the_filter_has_the_types_of_what_is_in_the_trash_with_the_labels_of_the_manifest() {
+    let mut kept = Kept::new("");
+    let manifest = json!({"version": 1, "resource_types": [
+        {"name": "radius", "label": "Search radius", "limit": "models"}, {"name": "unused", "label": "Unused"},
+    ]});
+    assert_eq!(kept.call("PUT", "/v1/services/self").json(&manifest).send().status, 200);
+    kept.put("r-1", "radius", "Ten miles", None, 1_000);
+    kept.put("m-1", "model", "Orchard", None, 1_000);
+    kept.put("d-1", "dataset", "Apples", None, 1_000);
+    for id in ["r-1", "m-1"] {
+        kept.move_to_trash(id);
+    }
+
+    let page = kept.ada.get(TRASH).text();
+    let choices: Vec<&str> =
+        page.split("<option value=\"").skip(1).map(|rest| rest.split("</").next().unwrap()).collect();
+    assert_eq!(
+        choices,
+        ["\">All", "model\">Model", "radius\">Search radius"],
+        "of the trash only, each by its own name"
+    );
+    let chosen = kept.ada.get("/settings/trash?type=radius").text();
+    assert!(chosen.contains("<strong>Ten miles") && !chosen.contains("<strong>Orchard"), "{chosen}");
+    assert!(chosen.contains("<span class=\"under\">Search radius"), "{chosen}");
+}
+
+#[test]
 fn what_is_deleted_for_good_waits_for_its_service() {
     let mut kept = Kept::new("");
     kept.put("d-1", "dataset", "Apples", None, 1_000);

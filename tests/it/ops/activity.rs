@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use domicile::activity::{self, CATALOGUE};
+use domicile::activity::{self, ActivityFilter, CATALOGUE};
 use domicile::api_keys::ApiKeyEvent;
-use domicile::audit::{self, Audience, Event, EventKind as _, EventType, Filter, Outcome, Part, SiteEvent};
+use domicile::audit::{self, Audience, Event, EventKind as _, EventType, Outcome, Part, SiteEvent};
 use domicile::base::Actor;
 use domicile::sessions::SessionEvent;
 use domicile::signin::SigninEvent;
@@ -21,7 +21,7 @@ fn catalogue() -> impl Iterator<Item = &'static EventType> {
 
 impl TestSite {
     fn titles_for(&mut self, person: &Person) -> Vec<String> {
-        let filter = Filter { limit: 100, ..Filter::default() };
+        let filter = ActivityFilter { limit: 100, ..ActivityFilter::default() };
         let page = self.read(|view| activity::list(view, person.account.id, person.workspace, &filter).unwrap());
         page.rows.into_iter().map(|row| row.title).collect()
     }

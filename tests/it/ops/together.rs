@@ -82,7 +82,7 @@ fn reports_of_one_moment_are_one_posting_for_each_wallet_and_each_is_answered() 
     };
     let before = (count("ledger_tx"), count("audit_event"));
     let once = |hash: u8| {
-        let request = Request { actor: "farm".into(), route: "usage", key: "k".into(), hash: [hash; 32] };
+        let request = Request { actor: "farm".into(), route: "usage".into(), key: "k".into(), hash: [hash; 32] };
         Report { repeatable: Some(request), ..report(&farm, vec![event(ada, "once", "1000")]) }
     };
 

@@ -7,7 +7,7 @@ pub fn tool(name: &str) -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools");
     let own = match name {
         "python3" => Some(tools.join("venv/bin/python3")),
-        "ul" | "envoy" => Some(tools.join("venv/bin").join(name)),
+        "ul" | "envoy" | "schemathesis" => Some(tools.join("venv/bin").join(name)),
         "libfaketime.so.1" => {
             let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
             libraries.map(|entry| entry.path().join("faketime").join(name)).find(|path| path.is_file())

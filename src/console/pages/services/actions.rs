@@ -7,6 +7,7 @@ use askama::Template;
 use super::super::super::flashes::ConsoleFlash;
 use super::detail::{ServicePage, ServiceQuery};
 use super::grant::GrantFields;
+use super::secrets::SecretKind;
 use super::{PATH, parse_id, secrets, to_problem};
 use crate::api_keys::parse_overlap;
 use crate::base::{Problem, ServiceId};
@@ -109,7 +110,7 @@ pub async fn rotate(
         None => Err(ServiceError::Overlap),
     };
     match rotated.map_err(to_problem) {
-        Ok(issued) => Ok(secrets::show(&app, &who, id, issued.secret)),
+        Ok(issued) => Ok(secrets::show(&app, &who, id, SecretKind::Credential, issued.secret)),
         Err(problem) if problem.status == 404 => Err(problem.into()),
         Err(problem) => {
             let mut page = RotatePage::build(&app, &request, &path).await?;

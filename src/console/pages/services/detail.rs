@@ -8,13 +8,14 @@ use serde::Deserialize;
 use super::super::super::ops;
 use super::super::commands::command_tag;
 use super::grant::GrantFields;
-use super::secrets::{self, NewSecret};
+use super::secrets::{self, NewSecret, SecretKind};
+use super::webhook_card::WebhookCard;
 use super::{PATH, Tag, credential_tag, parse_id, service_tag, to_problem};
 use crate::base::{Cursor, Problem, ServiceId, Timestamp};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Moment, OperatorInSession, SignedIn, TimeFormat};
 use crate::inbox::{Command, CommandFilter};
-use crate::services::{ResourceType, ServiceCredential};
+use crate::services::{ResourceType, ServiceCredential, Sku, StoredManifest};
 
 struct CredentialRow {
     /// Its first characters. Empty: an earlier version created it.
@@ -87,8 +88,8 @@ pub(super) struct ServicePage {
     disconnected: Option<Moment>,
     /// What is shown once. `None`: nothing, or not any more.
     secret: Option<NewSecret>,
-    /// The address says that something is shown once, and it is not any more.
-    is_gone: bool,
+    /// The address says that something is shown once, and it is not any more: what to do.
+    gone: Option<&'static str>,
     credentials: Vec<CredentialRow>,
     commands: Vec<CommandRow>,
     filters: Vec<FilterChoice>,
@@ -96,6 +97,49 @@ pub(super) struct ServicePage {
     older: Option<String>,
     pub grant: GrantFields,
     types: Vec<ResourceType>,
+    pub webhook: WebhookCard,
+    manifest: Option<ManifestCard>,
+    last_seen: Option<Moment>,
+}
+
+/// What a service says about itself.
+struct ManifestCard {
+    version: i64,
+    updated: Moment,
+    can_export: bool,
+    can_erase: bool,
+    /// Besides the built-in ones.
+    types: Vec<TypeRow>,
+    skus: Vec<Sku>,
+}
+
+struct TypeRow {
+    label: String,
+    name: String,
+    /// The type that contains it, where its bytes count, and the limit that counts it.
+    about: String,
+}
+
+impl ManifestCard {
+    fn new(StoredManifest { manifest, updated_at }: StoredManifest, times: TimeFormat<'_>) -> Self {
+        let about = |one: &ResourceType| {
+            let parts = [
+                one.parent.as_ref().map(|parent| format!("below {parent}")),
+                one.category.map(|category| format!("bytes count as {}", category.as_str())),
+                one.limit.map(|limit| format!("limited as {}", limit.as_str())),
+            ];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        };
+        let row = |one: ResourceType| TypeRow { about: about(&one), label: one.label, name: one.name };
+        Self {
+            version: manifest.version,
+            updated: times.moment(updated_at),
+            can_export: manifest.can_export,
+            can_erase: manifest.can_erase,
+            types: manifest.resource_types.into_iter().map(row).collect(),
+            skus: manifest.skus,
+        }
+    }
 }
 
 /// The query: whether something is shown once, and which commands are listed.
@@ -122,7 +166,8 @@ impl ServicePage {
         let read = read.map_err(to_problem)?;
         let (now, times) = (app.now(), TimeFormat::new(app.now(), &who.identity.zone));
         let valid = read.credentials.iter().filter(|credential| credential.is_valid(now)).count();
-        let secret = secrets::recent(app, who, id).filter(|_| query.new == "1");
+        let wanted = SecretKind::parse(&query.new);
+        let secret = wanted.and_then(|kind| secrets::recent(app, who, id, kind));
         let mut context = PageContext::new(app, request, &read.service.name);
         context.path = PATH.to_owned();
         Ok(Self {
@@ -133,7 +178,7 @@ impl ServicePage {
             is_connected: read.service.disconnected_at.is_none(),
             created: times.moment(read.service.created_at),
             disconnected: read.service.disconnected_at.map(|at| times.moment(at)),
-            is_gone: query.new == "1" && secret.is_none(),
+            gone: wanted.filter(|_| secret.is_none()).map(SecretKind::when_gone),
             secret,
             credentials: read.credentials.iter().rev().map(|one| CredentialRow::new(one, now, times)).collect(),
             commands: read.commands.rows.iter().map(|command| CommandRow::new(command, now, times)).collect(),
@@ -146,6 +191,9 @@ impl ServicePage {
                 .map(|cursor| format!("{PATH}/{id}?show={}&before={cursor}#commands", filter.as_str())),
             grant: GrantFields::new(&read.service.grant),
             types: read.types,
+            webhook: WebhookCard::new(read.webhook, times),
+            manifest: read.manifest.map(|manifest| ManifestCard::new(manifest, times)),
+            last_seen: read.last_seen.map(|at| times.moment(at)),
             name: read.service.name,
         })
     }

@@ -5,13 +5,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
+use super::super::super::model::ListedService;
 use super::super::super::ops;
 use super::grant::GrantFields;
+use super::secrets::SecretKind;
 use super::{Tag, secrets, service_tag, to_problem};
 use crate::base::{Problem, Timestamp};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, Moment, OperatorInSession, SignedIn, TimeFormat};
-use crate::services::{self, Grant, Service, ServiceCredential, ServiceError, ServiceName};
+use crate::services::{self, Grant, ServiceError, ServiceName};
 
 struct ServiceRow {
     id: String,
@@ -20,9 +22,11 @@ struct ServiceRow {
     is_over: bool,
     scopes: String,
     created: Moment,
+    seen: Option<Moment>,
 }
 
-fn row(service: Service, credentials: &[ServiceCredential], now: Timestamp, times: TimeFormat<'_>) -> ServiceRow {
+fn row(listed: ListedService, now: Timestamp, times: TimeFormat<'_>) -> ServiceRow {
+    let ListedService { service, credentials, last_seen } = listed;
     let valid = credentials.iter().filter(|credential| credential.is_valid(now)).count();
     ServiceRow {
         id: service.id.to_string(),
@@ -30,6 +34,7 @@ fn row(service: Service, credentials: &[ServiceCredential], now: Timestamp, time
         is_over: service.disconnected_at.is_some(),
         scopes: service.grant.scopes.names().replace(' ', ", "),
         created: times.day(service.created_at),
+        seen: last_seen.map(|at| times.moment(at)),
         name: service.name,
     }
 }
@@ -56,7 +61,7 @@ impl ServicesPage {
     async fn build(app: &AppData, request: &HttpRequest, who: &SignedIn) -> Result<Self, Problem> {
         let listed = app.read_offloaded(ops::list_services).await?;
         let (now, times) = (app.now(), TimeFormat::new(app.now(), &who.identity.zone));
-        let rows = listed.into_iter().map(|(service, credentials)| row(service, &credentials, now, times));
+        let rows = listed.into_iter().map(|service| row(service, now, times));
         Ok(Self {
             context: PageContext::new(app, request, "Services"),
             fault: None,
@@ -80,7 +85,7 @@ pub async fn list(
     page::render(&page)
 }
 
-/// `POST /admin/services`: connects a service. Its page shows the credential once.
+/// `POST /admin/services`: connects a service. Its page shows the credential, or an enrolment code, once.
 pub async fn create(
     app: AppData,
     request: HttpRequest,
@@ -88,7 +93,8 @@ pub async fn create(
     form: Form,
 ) -> Answer {
     let (name, grant) = (form.text("name").trim().to_owned(), GrantFields::of(&form));
-    match connect(&app, &who, &name, &grant).await {
+    let by_code = form.text("by") == "code";
+    match connect(&app, &who, &name, &grant, by_code).await {
         Ok(response) => Ok(response),
         Err(error) => {
             let problem = to_problem(error);
@@ -100,9 +106,20 @@ pub async fn create(
     }
 }
 
-async fn connect(app: &AppData, who: &SignedIn, name: &str, grant: &GrantFields) -> Result<HttpResponse, ServiceError> {
+/// `by_code`: the program gets its credential for an enrolment code; otherwise the page shows one.
+async fn connect(
+    app: &AppData,
+    who: &SignedIn,
+    name: &str,
+    grant: &GrantFields,
+    by_code: bool,
+) -> Result<HttpResponse, ServiceError> {
     let name = ServiceName::parse(name).ok_or(ServiceError::Name)?;
     let (grant, actor) = (grant.read()?, who.actor());
+    if by_code {
+        let made = app.write(move |tx| services::create_enrol_code(tx, &actor, &name, Some(grant))).await?;
+        return Ok(secrets::show(app, who, made.service.id, SecretKind::EnrolCode, made.code));
+    }
     let (service, secret) = app.write(move |tx| services::create(tx, &actor, &name, grant)).await?;
-    Ok(secrets::show(app, who, service.id, secret))
+    Ok(secrets::show(app, who, service.id, SecretKind::Credential, secret))
 }

@@ -5,10 +5,13 @@ mod detail;
 mod grant;
 mod list;
 mod secrets;
+mod webhook;
+mod webhook_card;
 
 pub use actions::{change, confirm_disconnect, confirm_rotate, disconnect, rotate};
 pub use detail::detail;
 pub use list::{create, list};
+pub use webhook::{enrol_code, ping, rotate_webhook_secret, set_webhook};
 
 use super::Tag;
 use crate::base::{Problem, ServiceId};

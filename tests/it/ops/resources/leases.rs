@@ -17,7 +17,7 @@ fn a_lease_takes_a_place_until_it_is_committed_released_or_over() {
     let (first, second) = (farm.lease("model", 1, 300).unwrap(), farm.lease("model", 1, 300).unwrap());
     assert_eq!(farm.uses(LimitKey::Models), (0, 600, 0, 2));
     let refused = farm.lease("model", 1, 0);
-    assert!(matches!(refused, Err(ResourceError::LimitReached { limit: LimitKey::Models, max: 2, current: 2 })));
+    assert!(matches!(refused, Err(ResourceError::LimitReached { limit: LimitKey::Models, max: 2, current: 2, .. })));
     assert!(matches!(farm.put(&farm.new_of("model", "m-9")), Err(ResourceError::LimitReached { .. })));
 
     let model = NewResource { size_bytes: 250, ..farm.new_of("model", "m-1") };

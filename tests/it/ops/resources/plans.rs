@@ -88,7 +88,7 @@ fn many_resources_are_registered_listed_and_counted() {
     timed("search", &|| trash(TrashFilter { search: "r-1".into(), ..filter() }));
     timed("page of the service", &|| {
         let listed = site.read(|view| {
-            resources::list_of_service(view, &farm, Some(workspace), Some("model"), None, 100).unwrap().0.len()
+            resources::list_of_service(view, &farm, Some(workspace), Some("model"), None, 100).unwrap().rows.len()
         });
         assert_eq!(listed, 100);
     });

@@ -293,7 +293,7 @@ fn a_service_sees_nothing_of_a_workspace_that_was_taken_away() {
     let elsewhere = farm.site.person("hopper-g").workspace;
     let list = |farm: &mut Farm| {
         let all =
-            |tx: &mut domicile::db::Tx<'_>| resources::list_of_service(tx, &service, None, None, None, 9).unwrap().0;
+            |tx: &mut domicile::db::Tx<'_>| resources::list_of_service(tx, &service, None, None, None, 9).unwrap().rows;
         farm.site.read(all).len()
     };
     assert_eq!(list(&mut farm), 1);
