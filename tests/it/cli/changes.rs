@@ -72,7 +72,7 @@ fn what_services_keep_for_a_person_is_listed_and_moved_to_the_trash() {
     assert!(moved.stderr.contains("restored for 30 days") && moved.status == 0, "{moved:?}");
     assert!(!listed().contains("Orchard"));
     let unknown = site.run(&["resource", "trash", "res_unknown", "--account", "ada-l"]);
-    assert!(unknown.status == 1 && unknown.stderr.contains("there is nothing with this"), "{unknown:?}");
+    assert!(unknown.status == 1 && unknown.stderr.contains("There is no such resource"), "{unknown:?}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn programs_and_gateways_get_the_reason_of_a_refusal_and_services_do_not() {
     let (replaced, replaced_id) = key(&site, &[]);
     site.run(&["key", "rotate", &replaced_id, "--overlap", "0"]).ok();
     let (elsewhere, _) = key(&site, &["--network", "192.0.2.0/24"]);
-    let (spent, spent_id) = key(&site, &["--budget", "0.001"]);
+    let (spent, spent_id) = key(&site, &["--budget", "0.001", "--budget-in-all"]);
     let event = json!([{"id": "1", "source": "farm", "workspace": site.workspace("ada-l"), "sku": "gpu.h100",
         "quantity": "1", "time": "2026-05-01T00:00:00Z", "key": spent_id}]);
     let used = site.call("POST", "/v1/usage/events").bearer(&farm).json(&event).send();

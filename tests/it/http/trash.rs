@@ -121,8 +121,7 @@ fn people_see_what_services_keep_and_move_it_to_the_trash() {
     assert!(grace.get(ITEMS).text().contains("Nothing yet"));
     let apples = kept.ada.get(ITEMS).text();
     let foreign = apples.split('"').find(|word| word.ends_with("/trash") && word.contains("res_")).unwrap().to_owned();
-    let page = grace.get("/settings/usage");
-    assert_eq!(grace.submit_open(&page, "/settings/usage", &foreign, &[]).status, 404, "a resource of others");
+    assert_eq!(grace.submit_unlisted("/settings/usage", &foreign, &[]).status, 404, "a resource of others");
 }
 
 #[test]
