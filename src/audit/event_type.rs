@@ -73,6 +73,8 @@ pub enum AccessChange {
     MayEnd,
     /// It gives access back that another event took away.
     Returns,
+    /// None: it deletes something for good, and a restored backup must not bring it back.
+    Deletes,
 }
 
 /// A type of event: its stored name, its titles for people, and what an event of this type may contain.
@@ -150,6 +152,12 @@ impl EventType {
         self
     }
 
+    /// Declares that an event deletes something for good.
+    pub const fn deletes(mut self) -> Self {
+        self.access = AccessChange::Deletes;
+        self
+    }
+
     /// Declares that an event gives access back that another event took away.
     pub const fn returns_access(mut self) -> Self {
         self.access = AccessChange::Returns;
@@ -171,7 +179,7 @@ impl EventType {
     pub(super) const fn entry_kind(&self, outcome: Outcome, says_so: bool) -> Option<EntryKind> {
         let is_done = matches!(outcome, Outcome::Success) || self.done.is_none();
         match self.access {
-            AccessChange::Ends if is_done => Some(EntryKind::Revocation),
+            AccessChange::Ends | AccessChange::Deletes if is_done => Some(EntryKind::Revocation),
             AccessChange::MayEnd if is_done && says_so => Some(EntryKind::Revocation),
             AccessChange::Returns if is_done => Some(EntryKind::Reactivation),
             _ => None,
@@ -180,7 +188,8 @@ impl EventType {
 
     /// Whether an event with this outcome took access away.
     pub const fn has_ended_access(&self, outcome: Outcome) -> bool {
-        matches!(self.entry_kind(outcome, false), Some(EntryKind::Revocation))
+        let is_deletion = matches!(self.access, AccessChange::Deletes);
+        !is_deletion && matches!(self.entry_kind(outcome, false), Some(EntryKind::Revocation))
     }
 }
 

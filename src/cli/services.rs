@@ -11,6 +11,7 @@ use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
 use crate::base::{Actor, Problem, ServiceCredentialId, Timestamp, WorkspaceId};
 use crate::db::View;
 use crate::inbox::{self, WebhookEndpoint};
+use crate::resources;
 use crate::services::{
     self, EnrolCode, Grant, Service, ServiceCredential, ServiceError, ServiceName, ServiceScope, ServiceScopes,
     StoredManifest, WorkspaceGrant,
@@ -96,8 +97,16 @@ fn disconnect(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     let name = name.to_owned();
     let ended = app.store().write_blocking(move |tx| services::disconnect(tx, &Actor::Operator, &name));
     let service = ended.map_err(Problem::from)?;
-    result(common, &json!({"id": service.id.to_string(), "name": service.name}), &service.id.to_string())?;
+    let id = service.id;
+    let kept = app.store().read_blocking(move |view| resources::count_active_of(view, id)).map_err(Problem::from)?;
+    let answer = json!({"id": id.to_string(), "name": service.name, "resources": kept});
+    result(common, &answer, &id.to_string())?;
     tell!("{} is disconnected. What it reported stays.", service.name);
+    if kept > 0 {
+        tell!(
+            "Resources that it keeps: {kept}. They count until their owners move them to the trash and delete them there."
+        );
+    }
     Ok(())
 }
 

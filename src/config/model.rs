@@ -255,6 +255,13 @@ pub struct Egress {
     pub purpose: String,
 }
 
+impl Egress {
+    /// Whether services may have their webhooks sent there.
+    pub fn is_for_webhooks(&self) -> bool {
+        ["webhooks", "webhook"].contains(&self.purpose.trim())
+    }
+}
+
 /// `[forward_auth]`.
 #[derive(Clone, Debug)]
 pub struct ForwardAuth {

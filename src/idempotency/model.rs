@@ -1,5 +1,7 @@
 //! A request with an idempotency key, and its answer.
 
+use crate::base::WorkspaceId;
+
 /// What identifies a request.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -20,4 +22,7 @@ pub struct Answer {
     pub status: u16,
     /// The JSON body.
     pub body: String,
+    /// The workspace that it is about: its erasure deletes the stored answer. `None`: it has nothing of a workspace, or is a stored
+    /// one.
+    pub workspace: Option<WorkspaceId>,
 }

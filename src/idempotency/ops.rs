@@ -4,7 +4,7 @@ use super::error::IdempotencyError;
 use super::model::{Answer, Request};
 use super::store;
 use crate::base::hours;
-use crate::db::{Error, Tx};
+use crate::db::{Error, Tx, View};
 
 /// How many hours an answer is stored (contract section 6).
 const KEPT_HOURS: u64 = 48;
@@ -25,15 +25,23 @@ pub fn once<E: From<Error>>(
     let Some(request) = request else {
         return operation(tx).map(|answer| (answer, false)).map_err(IdempotencyError::Operation);
     };
-    match store::find(tx, request)? {
+    if let Some(answer) = stored(tx, request)? {
+        return Ok((answer, true));
+    }
+    let answer = operation(tx).map_err(IdempotencyError::Operation)?;
+    let expires_at = tx.now().plus(hours(KEPT_HOURS));
+    store::insert(tx, request, &answer, expires_at)?;
+    Ok((answer, false))
+}
+
+/// The answer to the first request with this key. `None`: this is the first one.
+///
+/// # Errors
+/// [`IdempotencyError::Mismatch`] for another body with the same key.
+pub fn stored<E: From<Error>>(view: &View<'_>, request: &Request) -> Result<Option<Answer>, IdempotencyError<E>> {
+    match store::find(view, request)? {
         Some((hash, _)) if hash != request.hash => Err(IdempotencyError::Mismatch),
-        Some((_, answer)) => Ok((answer, true)),
-        None => {
-            let answer = operation(tx).map_err(IdempotencyError::Operation)?;
-            let expires_at = tx.now().plus(hours(KEPT_HOURS));
-            store::insert(tx, request, &answer, expires_at)?;
-            Ok((answer, false))
-        }
+        found => Ok(found.map(|(_, answer)| answer)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
-use super::model::Delivery;
+use super::model::{CallResult, Delivery};
 use super::ops::{self, OutgoingWebhook};
 use super::{InboxError, store};
 use crate::app::App;
@@ -89,35 +89,38 @@ pub async fn deliver_due(app: &Arc<App>) -> Result<usize, InboxError> {
 async fn deliver_to(app: &Arc<App>, service: ServiceId) -> Result<usize, InboxError> {
     let mut count = 0;
     while let Some(webhook) = app.read_inline(|view| ops::next_webhook(view, service))? {
-        let delivery = send(app, &webhook).await;
+        let result = send(app, &webhook).await;
+        let delivery = &result.delivery;
         let is_taken = delivery.failure.is_none();
         app.metrics().note_webhook(is_taken);
         if !is_taken {
             let (command, status) = (webhook.command.id, delivery.status);
             tracing::warn!(%service, %command, status, failure = delivery.failure, "A webhook was not taken.");
         }
-        app.write(move |tx| ops::record_delivery(tx, &webhook.command, &webhook.url, &delivery)).await?;
+        app.write(move |tx| ops::record_delivery(tx, &webhook.command, &webhook.url, &result)).await?;
         count += 1;
     }
     Ok(count)
 }
 
-async fn send(app: &App, webhook: &OutgoingWebhook) -> Delivery {
+async fn send(app: &App, webhook: &OutgoingWebhook) -> CallResult {
     let (at, watch) = (app.now(), Stopwatch::start());
     let headers = webhook.headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     let answer = app.http_client().post_webhook(&webhook.url, &headers, webhook.body.clone()).await;
     let duration = watch.elapsed();
     match answer {
-        Ok(Reply { status, body }) => {
+        Ok(Reply { status, body, retry_after }) => {
             let answer = made_visible(&String::from_utf8_lossy(&body), ANSWER_MAX);
-            Delivery { at, duration, status: Some(status), answer, failure: failure_of(status) }
+            let delivery = Delivery { at, duration, status: Some(status), answer, failure: failure_of(status) };
+            CallResult { delivery, retry_after: retry_after.filter(|_| matches!(status, 429 | 503)) }
         }
         Err(FailedPost { status, error }) => {
             let failure = match error {
                 CallError::Failed(reason) => made_visible(&format!("the call failed: {reason}"), ANSWER_MAX),
                 error => error.to_string(),
             };
-            Delivery { at, duration, status, answer: String::new(), failure: Some(failure) }
+            let delivery = Delivery { at, duration, status, answer: String::new(), failure: Some(failure) };
+            CallResult { delivery, retry_after: None }
         }
     }
 }

@@ -11,6 +11,7 @@ mod message;
 mod model;
 mod ops;
 mod polls;
+pub mod replay;
 mod signature;
 mod store;
 mod tables;
@@ -29,7 +30,7 @@ pub use ops::{
 };
 pub use polls::{PollPermit, WaitingPolls};
 pub use store::{
-    STATEMENTS, cancel_open, delete_of_subject as forget, find as find_command, list_deliveries as deliveries,
-    list_needing_care, overdue,
+    COMMAND_STATEMENTS, WEBHOOK_STATEMENTS, cancel_open, delete_about as forget, find as find_command,
+    list_deliveries as deliveries, list_needing_care, overdue,
 };
 pub use tables::TABLES;

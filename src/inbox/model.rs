@@ -320,6 +320,10 @@ pub struct WebhookEndpoint {
     pub changed_at: Timestamp,
     /// Until when the previous secret signs too. `None`: there is none.
     pub previous_ends_at: Option<Timestamp>,
+    /// Calls that failed one after the other.
+    pub failures: u32,
+    /// Until when it is not called. `None`: it may be called.
+    pub paused_until: Option<Timestamp>,
 }
 
 /// Whether webhooks are sent, and arrive.
@@ -349,6 +353,15 @@ pub struct Delivery {
     pub failure: Option<String>,
 }
 
+/// How one call of a webhook went.
+#[derive(Clone, Debug)]
+pub(super) struct CallResult {
+    #[allow(missing_docs)]
+    pub delivery: Delivery,
+    /// How long the service asked us to wait (RFC 9110 §10.2.3). `None`: it did not say.
+    pub retry_after: Option<Duration>,
+}
+
 /// The waits between the attempts to send a webhook (Standard Webhooks 1.0). The first attempt is made at once.
 const RETRIES: [Duration; 9] =
     [seconds(5), minutes(5), minutes(30), hours(2), hours(5), hours(10), hours(14), hours(20), hours(24)];
@@ -359,5 +372,32 @@ pub(super) fn next_attempt(now: Timestamp, attempts: u32) -> Option<Timestamp> {
     RETRIES.get(index).map(|wait| now.plus(*wait))
 }
 
+/// The longest pause that a service can ask for: a command has to be acknowledged within days.
+const RETRY_AFTER_MAX: Duration = days(1);
+
+/// How long a service is not called after so many failed calls one after the other: as long as the attempt of one command would wait,
+/// and at most a day. All of its commands share the pause, so a dead service gets one call at its end, however many wait.
+/// `asked`: what the service asked for, which counts instead: at least the first pause, at most a day.
+pub(super) fn pause(failures: u32, asked: Option<Duration>) -> Duration {
+    let last = RETRIES.len() - 1;
+    let own = RETRIES[usize::try_from(failures).unwrap_or(last).clamp(1, last + 1) - 1];
+    asked.map_or(own, |asked| asked.clamp(RETRIES[0], RETRY_AFTER_MAX))
+}
+
 /// How long an ended command is stored.
 pub(super) const KEPT_FOR: Duration = days(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_day_and_a_service_can_ask_for_another_one_within_bounds() {
+        assert_eq!(
+            [0, 1, 2, 9, 10, u32::MAX].map(|failures| pause(failures, None)),
+            [seconds(5), seconds(5), minutes(5), hours(24), hours(24), hours(24)]
+        );
+        let asked = [Duration::ZERO, seconds(60), days(30)].map(|asked| pause(4, Some(asked)));
+        assert_eq!(asked, [seconds(5), seconds(60), days(1)]);
+    }
+}

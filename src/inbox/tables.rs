@@ -10,8 +10,8 @@ table! {
     pub(crate) SERVICE_COMMAND: "service_command" {
         part: None,
         kept: "30 days after their end",
-        erasure: Erasure::Empties("an open command to erase stays until its service has answered, with opaque ids only (GDPR \
-            Art. 17(1), 19); all other commands about the person are deleted"),
+        erasure: Erasure::Empties("an open command to erase, or to delete a resource for good, stays with the ids that its service \
+            needs for it, and is emptied when the service has answered (GDPR Art. 17(1), 19); all others are deleted"),
     }
     id = left_out(STATE);
     seq = left_out(STATE);
@@ -19,7 +19,8 @@ table! {
     kind = left_out(STATE);
     workspace_id = left_out(LINK);
     subject_id = left_out(LINK);
-    payload_json = left_out(DERIVED).personal("tells a service what to do with the person's data").emptied();
+    payload_json = left_out(DERIVED)
+        .personal("tells a service what to do with the person's data, until it has done it").emptied();
     created_at = left_out(STATE);
     deadline = left_out(STATE).ends();
     ended_at = left_out(STATE).set_later().ends();
@@ -42,6 +43,8 @@ table! {
     changed_at = left_out(STATE);
     failing_since = left_out(STATE).set_later();
     gone_at = left_out(STATE).set_later();
+    failures = left_out(STATE).set_later();
+    paused_until = left_out(STATE).set_later().ends();
 }
 
 table! {

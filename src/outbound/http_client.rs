@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
@@ -28,10 +28,17 @@ const WEBHOOK_KIB_MAX: usize = 64;
 
 /// The HTTP client, see the module. It is built when the first call is made.
 pub struct HttpClient {
+    calls: Caller,
+    /// Services choose the addresses of webhooks, so these reach only what is declared for them.
+    webhooks: Caller,
+    pub(super) documents: Documents,
+}
+
+/// A client and the hosts that it may call.
+struct Caller {
     declared: Arc<EgressHosts>,
     lookup: Lookup,
     client: OnceLock<Result<Client, CallError>>,
-    pub(super) documents: Documents,
 }
 
 /// The answer to a call, with any status. A redirect is returned like every other answer.
@@ -41,6 +48,8 @@ pub struct Reply {
     pub status: u16,
     /// At most 256 KiB.
     pub body: Vec<u8>,
+    /// How long the other machine asks us to wait (RFC 9110 §10.2.3), in whole seconds. `None`: it does not say, or gives a date.
+    pub retry_after: Option<Duration>,
 }
 
 /// Why there is no answer. It contains no text from the other machine.
@@ -52,6 +61,11 @@ pub enum CallError {
     /// The host is not in `[[egress]]`.
     #[error("{0} is not declared. Add a table [[egress]] with host = \"{0}\", its region and its purpose")]
     Undeclared(String),
+    /// The host is not in `[[egress]]` with the purpose of webhooks.
+    #[error(
+        "{0} is not declared for webhooks. Add a table [[egress]] with host = \"{0}\", its region and purpose = \"webhooks\""
+    )]
+    NotForWebhooks(String),
     /// The name resolves to a private address that is not in `[[egress]]` itself.
     #[error(
         "{host} resolves to {address}, which is not a public address. If that is intended, also add a table [[egress]] \
@@ -82,13 +96,13 @@ pub struct FailedPost {
     pub error: CallError,
 }
 
-/// Whether a webhook may be sent to this address: as for every other call, and this machine has to be declared too, because
-/// services choose the address.
+/// Whether a webhook may be sent to this address. Services choose the address, so its host has to be declared for webhooks, also if
+/// it is this machine, and whatever else it is declared for.
 ///
 /// # Errors
-/// [`CallError::Address`], [`CallError::Undeclared`].
+/// [`CallError::Address`], [`CallError::NotForWebhooks`].
 pub fn check_webhook_url(config: &Config, url: &str) -> Result<(), CallError> {
-    EgressHosts::of(config).allowed_webhook(url).map(drop)
+    EgressHosts::of_webhooks(config).allowed_webhook(url).map(drop)
 }
 
 /// The hosts of `[[egress]]`.
@@ -97,6 +111,10 @@ struct EgressHosts(Vec<String>);
 impl EgressHosts {
     fn of(config: &Config) -> Self {
         Self(config.egress.iter().map(|entry| entry.host.clone()).collect())
+    }
+
+    fn of_webhooks(config: &Config) -> Self {
+        Self(config.egress.iter().filter(|entry| entry.is_for_webhooks()).map(|entry| entry.host.clone()).collect())
     }
 
     /// Checks whether the URL may be called. An address instead of a host name is checked here, because it is never
@@ -116,10 +134,13 @@ impl EgressHosts {
 
     /// As [`EgressHosts::allowed`], for an address that another program chose.
     fn allowed_webhook(&self, text: &str) -> Result<Url, CallError> {
-        let url = self.allowed(text)?;
+        let url = self.allowed(text).map_err(|error| match error {
+            CallError::Undeclared(host) => CallError::NotForWebhooks(host),
+            other => other,
+        })?;
         let host = url.host_str().unwrap_or_default();
         let is_declared = self.0.iter().any(|known| known == host || known == bare(host));
-        if is_declared { Ok(url) } else { Err(CallError::Undeclared(bare(host).to_owned())) }
+        if is_declared { Ok(url) } else { Err(CallError::NotForWebhooks(bare(host).to_owned())) }
     }
 
     /// Whether a host may be called: it is declared, or it is this machine.
@@ -155,12 +176,12 @@ fn is_this_machine(host: &str) -> bool {
 impl HttpClient {
     /// A client for the hosts that the configuration declares. It does not connect yet.
     pub fn new(config: &Config) -> Self {
-        let declared = Arc::new(EgressHosts::of(config));
-        Self::with_lookup(declared, Arc::new(|host| Box::pin(system_lookup(host))))
-    }
-
-    fn with_lookup(declared: Arc<EgressHosts>, lookup: Lookup) -> Self {
-        Self { declared, lookup, client: OnceLock::new(), documents: Documents::default() }
+        let lookup: Lookup = Arc::new(|host| Box::pin(system_lookup(host)));
+        Self {
+            calls: Caller::new(EgressHosts::of(config), lookup.clone()),
+            webhooks: Caller::new(EgressHosts::of_webhooks(config), lookup),
+            documents: Documents::default(),
+        }
     }
 
     /// Sends a GET request.
@@ -184,8 +205,9 @@ impl HttpClient {
     /// # Errors
     /// [`FailedPost`].
     pub async fn post_webhook(&self, url: &str, headers: &[(&str, &str)], body: String) -> Result<Reply, FailedPost> {
-        let url = self.declared.allowed_webhook(url)?;
-        let request = self.request(Method::POST, url, headers)?.header(CONTENT_TYPE, "application/json").body(body);
+        let url = self.webhooks.declared.allowed_webhook(url)?;
+        let request =
+            self.webhooks.request(Method::POST, url, headers)?.header(CONTENT_TYPE, "application/json").body(body);
         let response = request.send().await.map_err(|error| call_error(&error))?;
         let status = Some(response.status().as_u16());
         read_reply(response, WEBHOOK_KIB_MAX).await.map_err(|error| FailedPost { status, error })
@@ -198,12 +220,18 @@ impl HttpClient {
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
     ) -> Result<Reply, CallError> {
-        let mut request = self.request(method, self.declared.allowed(url)?, headers)?;
+        let mut request = self.calls.request(method, self.calls.declared.allowed(url)?, headers)?;
         if let Some(form) = form {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(encode(form));
         }
         let response = request.send().await.map_err(|error| call_error(&error))?;
         read_reply(response, BODY_KIB_MAX).await
+    }
+}
+
+impl Caller {
+    fn new(declared: EgressHosts, lookup: Lookup) -> Self {
+        Self { declared: Arc::new(declared), lookup, client: OnceLock::new() }
     }
 
     /// A request to an address that was checked.
@@ -225,6 +253,7 @@ impl From<CallError> for FailedPost {
 }
 
 async fn read_reply(mut response: Response, kib_max: usize) -> Result<Reply, CallError> {
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|error| call_error(&error))? {
         if body.len() + piece.len() > kib_max * 1024 {
@@ -232,7 +261,7 @@ async fn read_reply(mut response: Response, kib_max: usize) -> Result<Reply, Cal
         }
         body.extend_from_slice(&piece);
     }
-    Ok(Reply { status: response.status().as_u16(), body })
+    Ok(Reply { status: response.status().as_u16(), body, retry_after: retry_after.map(Duration::from_secs) })
 }
 
 fn build(resolver: AllowedResolver) -> Result<Client, CallError> {
@@ -354,8 +383,7 @@ mod tests {
     #[tokio::test]
     async fn the_hint_about_a_private_address_is_found_inside_the_error() {
         // An address is its own name, so no name server is asked.
-        let client =
-            HttpClient::with_lookup(Arc::new(declared(&["10.0.0.5"])), Arc::new(|host| Box::pin(system_lookup(host))));
+        let client = Caller::new(declared(&["10.0.0.5"]), Arc::new(|host| Box::pin(system_lookup(host))));
         let resolver = client.resolver();
         let refused = resolver.resolve("10.0.0.6".parse().unwrap()).await.err().unwrap();
 
@@ -382,10 +410,11 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let questions = Arc::new(AtomicU32::new(0));
-        let hosts = Arc::new(declared(&["service.example"]));
-        let client = HttpClient::with_lookup(hosts, rebinding(port, questions.clone()));
+        let caller = || Caller::new(declared(&["service.example"]), rebinding(port, questions.clone()));
+        let client = HttpClient { calls: caller(), webhooks: caller(), documents: Documents::default() };
         // The client connects to what this returns, and asks nobody else.
-        let checked: Vec<_> = client.resolver().resolve("service.example".parse().unwrap()).await.unwrap().collect();
+        let checked: Vec<_> =
+            client.webhooks.resolver().resolve("service.example".parse().unwrap()).await.unwrap().collect();
         assert_eq!(checked, [SocketAddr::from(([93, 184, 216, 34], port))]);
 
         let called = client.post_webhook(&format!("https://service.example:{port}/"), &[], "{}".into()).await;
@@ -402,7 +431,7 @@ mod tests {
             let addresses = ["10.0.0.1:1", "93.184.216.34:1", "[::1]:1", "[2606:4700::1]:1"];
             Box::pin(async move { Ok(addresses.map(|address| address.parse().unwrap()).to_vec()) })
         };
-        let client = HttpClient::with_lookup(Arc::new(declared(&["service.example"])), Arc::new(answer));
+        let client = Caller::new(declared(&["service.example"]), Arc::new(answer));
         let found = client.resolver().resolve("service.example".parse().unwrap()).await.unwrap();
         let found: Vec<_> = found.map(|address| address.to_string()).collect();
         assert_eq!(found, ["93.184.216.34:1", "[2606:4700::1]:1"]);

@@ -15,11 +15,13 @@ events! {
         Restored = "resource.restored": ABOUT_A_RESOURCE.done("Restored from trash"),
         DeletionStarted = "resource.deletion_started": ABOUT_A_RESOURCE.done("Deleted for good"),
         Expired = "resource.expired": EventType::for_workspace().done("Deleted from trash after 30 days"),
+        LeftoversTrashed = "resource.leftovers_trashed":
+            EventType::for_workspace().done("Moved to trash: what a disconnected service kept"),
         TrashEmptied = "resource.trash_emptied": EventType::for_workspace().done("Trash emptied"),
-        Deleted = "resource.deleted": EventType::for_operators().done("Deletion confirmed by the service"),
+        Deleted = "resource.deleted": EventType::for_operators().done("Deletion confirmed by the service").deletes(),
         DeletionFailed = "resource.deletion_failed": EventType::for_operators().done("Deletion failed at the service"),
         FreedWithoutService = "resource.freed_without_service":
-            EventType::for_operators().done("Freed without the service, which is disconnected"),
+            EventType::for_operators().done("Freed without the service, which is disconnected").deletes(),
         Recounted = "resource.recounted": EventType::for_operators().done("Storage counted again"),
         ReportedCreated = "activity.created": ABOUT_A_RESOURCE.done("Created"),
         ReportedUpdated = "activity.updated": ABOUT_A_RESOURCE.done("Updated"),

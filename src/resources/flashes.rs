@@ -8,6 +8,8 @@ flashes! {
         Trashed = good "resource-trashed":
             "It is in the trash. You can restore it for 30 days. It counts toward your storage until it is deleted for good.",
         PutBack = good "resource-put-back": "It is in the trash again.",
+        LeftoversTrashed = good "leftovers-trashed":
+            "It is in the trash. Empty the trash, or delete what you do not need: the space is free at once.",
         Deleting = good "resource-deleting":
             "It is being deleted. Its space is free as soon as the service that keeps it has confirmed.",
         Emptied = good "trash-emptied":

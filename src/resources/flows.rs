@@ -3,38 +3,184 @@
 use std::sync::Arc;
 
 use super::error::ResourceError;
+use super::model::{BatchResult, CASCADE_STEP, NewResource};
 use super::ops;
 use crate::app::App;
-use crate::base::{Actor, WorkspaceId};
+use crate::base::{Actor, ResourceId, ServiceId, WorkspaceId};
+use crate::db::Tx;
+use crate::idempotency::{self, Answer, IdempotencyError, Request};
+
+type Move = fn(&mut Tx<'_>, &Actor, WorkspaceId, ResourceId) -> Result<usize, ResourceError>;
+
+/// Does this with a resource, and then with what is left below it. Returns how many moved.
+async fn move_all(
+    app: &Arc<App>,
+    operation: Move,
+    (actor, workspace, id): (Actor, WorkspaceId, ResourceId),
+) -> Result<usize, ResourceError> {
+    let moved = app.write(move |tx| operation(tx, &actor, workspace, id)).await?;
+    let is_all = moved + 1 < CASCADE_STEP as usize;
+    Ok(if is_all { moved } else { moved + move_followers(app).await? })
+}
+
+/// As [`ops::trash`], of a tree of any size.
+///
+/// # Errors
+/// As for [`ops::trash`].
+pub async fn trash(
+    app: &Arc<App>,
+    actor: Actor,
+    workspace: WorkspaceId,
+    id: ResourceId,
+) -> Result<usize, ResourceError> {
+    move_all(app, ops::trash, (actor, workspace, id)).await
+}
+
+/// As [`ops::restore`], of a tree of any size.
+///
+/// # Errors
+/// As for [`ops::restore`].
+pub async fn restore(
+    app: &Arc<App>,
+    actor: Actor,
+    workspace: WorkspaceId,
+    id: ResourceId,
+) -> Result<usize, ResourceError> {
+    move_all(app, ops::restore, (actor, workspace, id)).await
+}
+
+/// As [`ops::delete_for_good`], of a tree of any size.
+///
+/// # Errors
+/// As for [`ops::delete_for_good`].
+pub async fn delete_for_good(
+    app: &Arc<App>,
+    actor: Actor,
+    workspace: WorkspaceId,
+    id: ResourceId,
+) -> Result<usize, ResourceError> {
+    move_all(app, ops::delete_for_good, (actor, workspace, id)).await
+}
+
+/// Moves everything that has to follow what is above it, a part at a time: what is left is read outside of the writer, which others
+/// can use between the parts. Returns how many.
+///
+/// # Errors
+/// [`ResourceError::Db`].
+pub async fn move_followers(app: &Arc<App>) -> Result<usize, ResourceError> {
+    let mut moved = 0;
+    loop {
+        let followers = app.read_offloaded(|view| ops::list_followers(view, CASCADE_STEP)).await?;
+        if followers.is_empty() {
+            return Ok(moved);
+        }
+        // What is left may have changed meanwhile; the job looks again.
+        match app.write(move |tx| ops::move_followers(tx, &followers)).await? {
+            0 => return Ok(moved),
+            more => moved += more,
+        }
+    }
+}
 
 /// Deletes everything in the trash of a workspace for good. Returns how many.
 ///
 /// # Errors
 /// As for [`ops::empty_trash`].
-pub async fn empty_trash(app: &App, actor: Actor, workspace: WorkspaceId) -> Result<usize, ResourceError> {
+pub async fn empty_trash(app: &Arc<App>, actor: Actor, workspace: WorkspaceId) -> Result<usize, ResourceError> {
     let mut deleted = 0;
     loop {
         let actor = actor.clone();
         match app.write(move |tx| ops::empty_trash(tx, &actor, workspace)).await? {
-            0 => return Ok(deleted),
+            0 => return Ok(deleted + move_followers(app).await?),
             more => deleted += more,
         }
     }
 }
 
-/// Ends a full sync. Returns how many resources it did not name.
+/// Moves what a disconnected service keeps for a workspace to the trash. Returns how many.
 ///
 /// # Errors
-/// As for [`ops::end_sync`].
-pub async fn end_sync(app: &App, actor: Actor, generation: i64) -> Result<usize, ResourceError> {
-    let mut missing = 0;
+/// As for [`ops::trash_leftovers`].
+pub async fn trash_leftovers(
+    app: &Arc<App>,
+    actor: Actor,
+    workspace: WorkspaceId,
+    service: ServiceId,
+) -> Result<usize, ResourceError> {
+    let mut moved = 0;
     loop {
         let actor = actor.clone();
-        match app.write(move |tx| ops::end_sync(tx, &actor, generation)).await? {
-            0 => return Ok(missing),
+        match app.write(move |tx| ops::trash_leftovers(tx, &actor, workspace, service)).await? {
+            0 => return Ok(moved + move_followers(app).await?),
+            more => moved += more,
+        }
+    }
+}
+
+/// The last batch of a full sync, as it came.
+pub(super) struct LastBatch {
+    pub actor: Actor,
+    pub generation: i64,
+    pub resources: Vec<Result<NewResource, ResourceError>>,
+    /// SHA-256 of the body.
+    pub digest: [u8; 32],
+    /// Its idempotency key. `None`: it has none.
+    pub repeatable: Option<Request>,
+}
+
+type Ended<T> = Result<T, IdempotencyError<ResourceError>>;
+
+/// Registers the last batch of a full sync and ends the sync, in several transactions. The same batch again gets the same answer and
+/// changes nothing, with a key or without one. `render` writes the answer, from what the batch did and how many resources the sync
+/// did not name. Also answers whether it is the answer of before.
+///
+/// # Errors
+/// As for [`ops::put_batch`] and [`ops::end_sync`]; [`IdempotencyError::Mismatch`]. A part may be registered then; the same batch
+/// again goes on.
+pub(super) async fn end_sync(
+    app: &App,
+    batch: LastBatch,
+    render: fn(BatchResult<ResourceError>, usize) -> String,
+) -> Ended<(String, bool)> {
+    let LastBatch { actor, generation, resources, digest, repeatable } = batch;
+    let (by, request) = (actor.clone(), repeatable.clone());
+    let first = move |tx: &mut Tx<'_>| -> Ended<Result<BatchResult<ResourceError>, String>> {
+        if let Some(request) = &request
+            && let Some(answer) = idempotency::stored(tx, request)?
+        {
+            return Ok(Err(answer.body));
+        }
+        let known = ops::repeated_end(tx, &by, generation, &digest).map_err(IdempotencyError::Operation)?;
+        match known {
+            Some(answer) => Ok(Err(answer)),
+            None => {
+                let put = ops::put_batch(tx, &by, resources, Some(generation));
+                Ok(Ok(put.map_err(IdempotencyError::Operation)?))
+            }
+        }
+    };
+    let result = match app.write(first).await? {
+        Ok(result) => result,
+        Err(answer) => return Ok((answer, true)),
+    };
+    let mut missing = 0;
+    loop {
+        let by = actor.clone();
+        match app.write(move |tx| ops::end_sync(tx, &by, generation)).await.map_err(IdempotencyError::Operation)? {
+            0 => break,
             more => missing += more,
         }
     }
+    let body = render(result, missing);
+    let last = move |tx: &mut Tx<'_>| {
+        let write = |tx: &mut Tx<'_>| {
+            ops::finish_sync(tx, &actor, generation, Some((digest, body.clone())))?;
+            Ok::<_, ResourceError>(Answer { status: 200, body, workspace: None })
+        };
+        idempotency::once(tx, repeatable.as_ref(), write)
+    };
+    let (answer, is_repetition) = app.write(last).await?;
+    Ok((answer.body, is_repetition))
 }
 
 /// Counts the rows of a workspace again, and writes only if the stored counts are wrong. Answers whether they were.

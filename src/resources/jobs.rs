@@ -27,8 +27,9 @@ pub async fn purge_trash(app: Arc<App>) -> Outcome {
     outcome(purge_all_due(&app).await)
 }
 
-async fn purge_all_due(app: &App) -> Result<(), ResourceError> {
+async fn purge_all_due(app: &Arc<App>) -> Result<(), ResourceError> {
     while app.write(ops::purge_due).await? > 0 {}
+    flows::move_followers(app).await?;
     while app.write(ops::send_purges).await? > 0 {}
     Ok(())
 }
@@ -36,6 +37,8 @@ async fn purge_all_due(app: &App) -> Result<(), ResourceError> {
 /// Asks services to delete what operations have marked and not asked for yet.
 pub async fn send_purges(app: Arc<App>) -> Outcome {
     let sent = async {
+        // What a step was not enough for, also of an operation that was interrupted.
+        flows::move_followers(&app).await?;
         while app.write(ops::send_purges).await? > 0 {}
         while app.write(ops::free_unanswerable).await? > 0 {}
         Ok(())

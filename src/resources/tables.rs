@@ -1,9 +1,10 @@
 //! The tables of resources: each column once, with its tags.
 
-use crate::db::{Cell, DERIVED, Erasure, LINK, STATE, Table, exported, left_out, table};
+use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, STATE, Table, exported, left_out, table};
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[RESOURCE, WORKSPACE_STORAGE, WORKSPACE_COUNT, RESOURCE_LEASE, RESOURCE_SYNC];
+pub const TABLES: &[Table] =
+    &[RESOURCE, WORKSPACE_STORAGE, WORKSPACE_COUNT, RESOURCE_LEASE, RESOURCE_SYNC, PURGED_RESOURCE];
 
 /// Why a row without its names is kept after an erasure.
 const UNTIL_DELETED: &str = "what services still have must be deleted there too, and it has to be known that it was; the row \
@@ -16,7 +17,7 @@ table! {
     }
     id = exported(Cell::Text);
     kind = exported(Cell::Text);
-    external_id = exported(Cell::Text);
+    external_id = exported(Cell::Text).personal("tells its service what to delete, until it has").emptied();
     name = exported(Cell::Text).personal("tells resources apart").emptied();
     slug = exported(Cell::Text).personal("the name in addresses").emptied();
     size_bytes = exported(Cell::Number);
@@ -84,4 +85,19 @@ table! {
     service_id = left_out(STATE);
     generation = left_out(STATE);
     ended_at = left_out(STATE);
+    digest = left_out(STATE);
+    answer = left_out("how many resources were registered, and why others were not");
+}
+
+table! {
+    /// The ids of resources that were deleted for good.
+    pub(crate) PURGED_RESOURCE: "purged_resource" {
+        part: None,
+        erasure: Erasure::Keeps("so that what was deleted for good never comes back (GDPR Art. 5(2), 17(1)): digests under a secret \
+            key, and opaque ids"),
+    }
+    service_id = left_out(LINK);
+    digest = left_out(EVIDENCE);
+    resource_id = left_out(LINK);
+    purged_at = left_out(STATE);
 }

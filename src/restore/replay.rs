@@ -8,9 +8,11 @@ use crate::audit::{EventKind, EventType};
 use crate::base::{AccountId, ApiKeyId, IdentityId, InvitationId, PasskeyId, Timestamp};
 use crate::db::{Error, Tx};
 use crate::factors::{self, FactorEvent};
+use crate::inbox::{self, InboxEvent};
 use crate::invitations::{self, InvitationEvent};
 use crate::journal::{self, Entry};
 use crate::privacy;
+use crate::resources::{self, ResourceEvent};
 use crate::services::{self, ServiceEvent};
 use crate::sessions::{self, SessionEvent};
 use crate::signin::oauth::{self, IdentityEvent};
@@ -125,7 +127,7 @@ fn of_keys() -> [Row; 8] {
     ]
 }
 
-fn of_services() -> [Row; 4] {
+fn of_services() -> [Row; 10] {
     [
         row(ServiceEvent::Disconnected, |tx, entry| services::replay::disconnect(tx, &entry.target).map(Some)),
         row(ServiceEvent::Changed, |tx, entry| services::replay::narrow(tx, &entry.target, detail_of(entry))),
@@ -133,7 +135,17 @@ fn of_services() -> [Row; 4] {
         row(ServiceEvent::CredentialRevoked, |tx, entry| {
             services::replay::revoke(tx, &entry.target, detail_of(entry)).map(Some)
         }),
+        row(InboxEvent::WebhookSet, |tx, entry| inbox::replay::end_address(tx, &entry.target)),
+        row(InboxEvent::WebhookRemoved, |tx, entry| inbox::replay::end_address(tx, &entry.target)),
+        row(InboxEvent::WebhookGone, |tx, entry| inbox::replay::end_address(tx, &entry.target)),
+        row(InboxEvent::WebhookSecretRotated, |tx, entry| inbox::replay::end_secret(tx, &entry.target)),
+        row(ResourceEvent::Deleted, purge_resource),
+        row(ResourceEvent::FreedWithoutService, purge_resource),
     ]
+}
+
+fn purge_resource(tx: &mut Tx<'_>, entry: &Entry) -> Result<Option<bool>, Error> {
+    resources::replay::purge(tx, &entry.target, detail_of(entry))
 }
 
 fn of_factors() -> [Row; 7] {

@@ -191,6 +191,7 @@ routes! {
         => resources::pages::trash;
     GET  "/settings/trash/empty"                      SignedIn => resources::pages::confirm_empty;
     POST "/settings/trash/empty"                      Fresh [act("empty the trash")] => resources::pages::empty;
+    POST "/settings/trash/left/{service}"             SignedIn => resources::pages::trash_leftovers;
     POST "/settings/trash/{id}/restore"               SignedIn => resources::pages::restore;
     POST "/settings/trash/{id}/undo"                  SignedIn => resources::pages::undo;
     GET  "/settings/trash/{id}/delete"                SignedIn => resources::pages::confirm_delete;
@@ -292,6 +293,8 @@ routes! {
         => resources::api::trash;
     POST "/api/trash"                                 KeyHolder("projects:write" "datasets:write" "models:write")
         => resources::api::restore;
+    PUT  "/api/trash"                                 KeyHolder("projects:write" "datasets:write" "models:write")
+        => resources::api::trash_leftovers;
     DELETE "/api/trash"                               KeyHolder("projects:write" "datasets:write" "models:write")
         => resources::api::delete_trash;
     // The gateway asks with the method of the original request, and Envoy appends its path.

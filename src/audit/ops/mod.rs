@@ -87,7 +87,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
 /// connected services, and what the operator does.
 fn note_security(tx: &mut Tx<'_>, actor: &Actor, event: &Event) {
     let is_about_security = event.outcome != Outcome::Success
-        || event.kind.access != AccessChange::None
+        || !matches!(event.kind.access, AccessChange::None | AccessChange::Deletes)
         || ["auth.", "service."].iter().any(|prefix| event.kind.name.starts_with(prefix))
         || actor.kind() == Actor::Operator.kind();
     if !is_about_security {

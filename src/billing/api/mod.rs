@@ -10,7 +10,6 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
-use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
 use super::usage::{self, Recorded, Report, UsageError};
@@ -18,8 +17,8 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::http::schema::{ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, json};
-use crate::idempotency::{self, IdempotencyError, Request};
-use crate::services::api::ServiceRefusals;
+use crate::idempotency::{self, IdempotencyError};
+use crate::services::api::{ServiceRefusals, ServiceWrite};
 use crate::services::{Caller, ServiceScope};
 pub use transactions::transactions;
 pub use usage_events::{EventsResponse, read_events};
@@ -76,19 +75,11 @@ pub async fn record_events(
     request: HttpRequest,
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
-    caller.require(ServiceScope::UsageWrite)?;
+    let write = ServiceWrite::new(&caller, Some(ServiceScope::UsageWrite), &request)?;
     let body = body.map_err(json::body_problem)?;
-    let key = json::idempotency_key(request.headers())?;
-    let actor = caller.actor();
-    let service = caller.service.id.to_string();
+    let actor = write.actor.clone();
     let read = if is_one_cloud_event(&request) { usage_events::read_one_event } else { usage_events::read_events };
-    let (repeatable, events) = json::parse_large(body, move |body| {
-        // The hash of eight megabytes is slow, so it is made here and not by `ServiceWrite`.
-        let (hash, route) = (|| Sha256::digest(body).into(), || "POST /v1/usage/events".to_owned());
-        let repeatable = key.map(|key| Request { actor: service, route: route(), key, hash: hash() });
-        Ok((repeatable, read(body)?))
-    })
-    .await?;
+    let (repeatable, events) = json::parse_large(body, move |body| Ok((write.repeatable(body), read(body)?))).await?;
     let report = Report { actor, repeatable, events };
     let (answer, is_repetition) = app.write_together(record_reports, report).await?;
     Ok(json::repeatable(answer.status, answer.body, is_repetition))
@@ -104,6 +95,6 @@ fn is_one_cloud_event(request: &HttpRequest) -> bool {
 fn record_reports(tx: &mut Tx<'_>, reports: &[Report]) -> Result<Vec<Recorded>, IdempotencyError<UsageError>> {
     usage::record_reports(tx, reports, |recorded| {
         let body = serde_json::to_string(&EventsResponse::from(recorded)).unwrap_or_default();
-        idempotency::Answer { status: 200, body }
+        idempotency::Answer { status: 200, body, workspace: None }
     })
 }

@@ -13,6 +13,7 @@ use super::webhooks::takes_webhooks;
 use crate::audit::{self, Event};
 use crate::base::{Actor, CommandId, Cursor, PAGE_SIZE_MAX, Page, ServiceId, hours};
 use crate::db::{Error, Tx, View};
+use crate::{accounts, workspaces};
 
 /// Commands in one answer of the inbox at most.
 pub(in crate::inbox) const INBOX_PAGE: u32 = 100;
@@ -92,11 +93,27 @@ pub fn acknowledge(
             for handler in handlers.iter().filter(|handler| handler.kind == command.kind) {
                 (handler.handle)(tx, &command, acknowledgement)?;
             }
+            if is_about_erased(tx, &command)? {
+                store::empty(tx, id)?;
+            }
             now
         }
     };
     let is_late = command.deadline.is_some_and(|deadline| at > deadline);
     Ok(Acknowledged { id, outcome: acknowledgement.outcome, at, is_late })
+}
+
+/// Whether the person or the workspace that it is about was erased: then only the ids stay that an open command needs.
+pub(super) fn is_about_erased(view: &View<'_>, command: &Command) -> Result<bool, Error> {
+    let has_no_workspace = match command.workspace {
+        Some(workspace) => workspaces::find(view, workspace)?.is_none(),
+        None => false,
+    };
+    let has_no_person = match command.subject {
+        Some(subject) => accounts::find(view, subject)?.is_none(),
+        None => false,
+    };
+    Ok(has_no_workspace || has_no_person)
 }
 
 /// Commands of a service, the newest first. `before`: the cursor of the page before.
@@ -117,7 +134,7 @@ pub fn list_commands(
 }
 
 /// Sends a command again: an open one, or one that the service could not do, which is open again then. It is sent as a webhook
-/// at once if the service receives any, and is in the inbox.
+/// at once if the service receives any, also while the service is not called for now, and has a new position in the inbox.
 ///
 /// # Errors
 /// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled; [`InboxError::Repeats`] for a deletion that
@@ -130,7 +147,9 @@ pub fn retry_now(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), In
     }
     let now = tx.now();
     let next_at = takes_webhooks(tx, command.service)?.then_some(now);
-    store::reopen(tx, id, next_at)?;
+    let seq = store::next_seq(tx)?;
+    store::reopen(tx, id, seq, next_at)?;
+    store::end_pause(tx, command.service)?;
     audit::record(tx, actor, event_about(InboxEvent::CommandRetried, &command))?;
     Ok(())
 }

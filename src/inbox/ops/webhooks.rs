@@ -78,6 +78,7 @@ pub fn set_webhook(
         check_webhook_url(&tx.site().config, url)?;
     }
     let before = store::find_endpoint(tx, service)?;
+    let had_url = before.as_ref().is_some_and(|one| one.url.is_some());
     let is_gone = before.as_ref().is_some_and(|one| matches!(one.state, WebhookState::Gone(_)));
     let is_same = before.as_ref().and_then(|one| one.url.as_deref()) == url && !is_gone;
     if is_same {
@@ -101,6 +102,8 @@ pub fn set_webhook(
             Event::new(InboxEvent::WebhookRemoved)
         }
     };
+    // The address of before gets nothing any more, also in a restored backup.
+    let event = if had_url { event.ends_access() } else { event };
     audit::record(tx, actor, event.target(service))?;
     Ok(secret)
 }

@@ -10,8 +10,8 @@ use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Layout, Tx};
 use crate::jobs::NewJob;
 use crate::{
-    accounts, api_keys, billing, factors, inbox, invitations, jobs, mail, people, resources, sessions, signin,
-    workspaces,
+    accounts, api_keys, billing, factors, idempotency, inbox, invitations, jobs, mail, people, resources, sessions,
+    signin, workspaces,
 };
 
 /// Deletes all data about the person in this transaction, as the data map defines. Sessions and keys end with it. Files
@@ -88,8 +88,10 @@ fn delete_all_of(
     store::delete_exports(tx, account)?;
     mail::forget(tx, account)?;
     jobs::forget(tx, account)?;
-    inbox::forget(tx, account)?;
-    if let Some(workspace) = workspaces::personal(tx, account)? {
+    let workspace = workspaces::personal(tx, account)?;
+    inbox::forget(tx, account, workspace.as_ref().map(|workspace| workspace.id))?;
+    if let Some(workspace) = workspace {
+        idempotency::forget(tx, workspace.id)?;
         billing::forget(tx, workspace.id)?;
         resources::forget(tx, workspace.id)?;
         workspaces::erase(tx, workspace.id)?;

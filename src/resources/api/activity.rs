@@ -11,12 +11,12 @@ use super::super::model::{ActivityAction, ExternalId, NewActivity, ResourceName}
 use super::super::ops;
 use super::body::{Members, bad_name};
 use super::resource::{DONE, DoneAnswer};
-use super::{Refusals, ResourceWrite, received};
+use super::{Refusals, received, write_of};
 use crate::app::App;
 use crate::http::Answer;
 use crate::http::schema::{self, ServerProblem};
 use crate::services::Caller;
-use crate::services::api::ServiceRefusals;
+use crate::services::api::{ServiceRefusals, Written};
 
 /// Something that happened.
 #[derive(ToSchema)]
@@ -66,7 +66,7 @@ pub async fn report_activity(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ResourceWrite::new(&caller, &request, &body)?;
+    let write = write_of(&caller, &request)?;
     let members = Members::parse(&body, &["workspace", "type", "action", "resource", "name"])?;
     let rule = "one of the actions in the description of this address";
     let action = ResourceError::Bad { member: "action", code: "unknown_action", rule };
@@ -78,9 +78,9 @@ pub async fn report_activity(
         name: members.parsed("name", ResourceName::parse, bad_name())?,
     };
     write
-        .run(&app, move |tx, actor| {
+        .run(&app, &body, move |tx, actor| {
             ops::report_activity(tx, actor, &new)?;
-            Ok((201, DONE))
+            Ok::<_, ResourceError>(Written::new(201, &DONE).about(new.workspace))
         })
         .await
 }

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::super::error::ResourceError;
-use super::super::model::{NUMBER_MAX, NewResource};
-use super::super::{flows, ops};
+use super::super::flows::{self, LastBatch};
+use super::super::model::{BatchResult, NUMBER_MAX, NewResource};
+use super::super::ops;
 use super::body::{Members, read_listed};
 use super::resource::ResourceRequest;
-use super::{Refusals, ResourceWrite, received};
+use super::{Refusals, received, write_of};
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::schema::ServerProblem;
 use crate::http::{Answer, json};
 use crate::services::Caller;
-use crate::services::api::ServiceRefusals;
+use crate::services::api::{ServiceRefusals, Written};
 
 /// A resource with its id.
 #[derive(Serialize, ToSchema)]
@@ -108,7 +110,7 @@ fn read_batch(body: &[u8]) -> Result<Batch, Problem> {
 ///
 /// One that is refused does not affect the others: the answer says which were rejected, and why. For a full sync, send
 /// everything with the same generation, and end it with the last batch: what it did not name is marked as missing, and nothing
-/// is deleted.
+/// is deleted. The same last batch again gets the same answer.
 #[utoipa::path(
     post,
     path = "/v1/resources/batch",
@@ -130,22 +132,29 @@ pub async fn put_batch(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ResourceWrite::new(&caller, &request, &body)?;
-    let Batch { resources, generation, ends } = json::parse_large(body, read_batch).await?;
+    let write = write_of(&caller, &request)?;
+    let Batch { resources, generation, ends } = json::parse_large(body.clone(), read_batch).await?;
     if let (true, Some(generation)) = (ends, generation) {
-        // The end is a transaction of its own, or several, and it can be repeated: the batch comes first.
-        let actor = caller.actor();
-        let result = app.write(move |tx| ops::put_batch(tx, &actor, resources, Some(generation))).await?;
-        let missing = flows::end_sync(&app, caller.actor(), generation).await?;
-        return json::ok(&BatchAnswer { missing: Some(missing), ..BatchAnswer::from(result) });
+        let (digest, repeatable) = (Sha256::digest(&body).into(), write.repeatable(&body));
+        let last = LastBatch { actor: write.actor, generation, resources, digest, repeatable };
+        let (answer, is_repetition) = flows::end_sync(&app, last, render_last).await?;
+        return Ok(json::repeatable(200, answer, is_repetition));
     }
     write
-        .run(&app, move |tx, actor| Ok((200, BatchAnswer::from(ops::put_batch(tx, actor, resources, generation)?))))
+        .run(&app, &body, move |tx, actor| {
+            let answer = BatchAnswer::from(ops::put_batch(tx, actor, resources, generation)?);
+            Ok::<_, ResourceError>(Written::new(200, &answer))
+        })
         .await
 }
 
-impl From<super::super::model::BatchResult<ResourceError>> for BatchAnswer {
-    fn from(result: super::super::model::BatchResult<ResourceError>) -> Self {
+fn render_last(result: BatchResult<ResourceError>, missing: usize) -> String {
+    let answer = BatchAnswer { missing: Some(missing), ..BatchAnswer::from(result) };
+    serde_json::to_string(&answer).unwrap_or_default()
+}
+
+impl From<BatchResult<ResourceError>> for BatchAnswer {
+    fn from(result: BatchResult<ResourceError>) -> Self {
         let rejected = result.rejected.into_iter().map(|rejected| {
             let problem = Problem::from(rejected.error);
             RejectedResource { index: rejected.index, code: problem.code, error: problem.sentence }

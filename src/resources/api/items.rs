@@ -8,18 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::model::{Item, ItemFilter, ResourceKind};
 use super::super::ops;
-use super::trash::{ParentProject, number, resource_type, type_or_all, unknown_type, visible_kinds};
+use super::listing::{ListPage, ParentProject, resource_type, type_or_all};
 use crate::app::App;
 use crate::http::schema::{ErrorBody, ServerError};
 use crate::http::{Answer, json};
 use crate::verification::api::{KeyHolder, KeyRefusals};
 
-/// Items of a page if the request has no `limit`.
-const PAGE_ITEMS: u32 = 50;
-/// Items of a page at most.
-const PAGE_ITEMS_MAX: u32 = 200;
-/// The highest page number.
-const PAGES_MAX: u32 = 1_000_000;
 /// Characters of a search at most.
 const SEARCH_MAX: usize = 100;
 
@@ -121,21 +115,12 @@ impl KeptItem {
     )
 )]
 pub async fn items(app: Data<Arc<App>>, holder: KeyHolder, query: Query<ItemsQuery>) -> Answer {
-    let kind = match query.r#type.as_str() {
-        "" | "all" => None,
-        kind => Some(ResourceKind::parse(kind).ok_or_else(unknown_type)?),
-    };
-    match kind {
-        Some(kind) => holder.require(&app, kind.read_scope())?,
-        None => holder.require_any(&app, ResourceKind::ALL.map(ResourceKind::read_scope))?,
-    }
-    let page = number("page", &query.page, 1, PAGES_MAX)?;
-    let limit = number("limit", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?;
-    let kinds = kind.map_or_else(|| visible_kinds(&app, &holder), |kind| vec![kind]);
+    let ListPage { kinds, page, limit, offset } =
+        ListPage::read(&app, &holder, &query.r#type, &query.page, &query.limit)?;
     let filter = ItemFilter {
         kinds: kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
         search: query.search.trim().chars().take(SEARCH_MAX).collect(),
-        offset: (page - 1).saturating_mul(limit),
+        offset,
         limit,
     };
     let (actor, workspace) = (holder.actor(), holder.verified.workspace);

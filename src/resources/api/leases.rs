@@ -15,13 +15,13 @@ use super::batch::ListedResource;
 use super::body::{Members, read_listed};
 use super::limits::quantity;
 use super::resource::{DONE, DoneAnswer, ResourceAnswer};
-use super::{Refusals, ResourceWrite, received};
+use super::{Refusals, received, write_of};
 use crate::app::App;
 use crate::base::{LeaseId, Problem};
 use crate::http::Answer;
 use crate::http::schema::ServerProblem;
 use crate::services::Caller;
-use crate::services::api::ServiceRefusals;
+use crate::services::api::{ServiceRefusals, Written};
 
 /// What to reserve.
 #[derive(ToSchema)]
@@ -135,7 +135,7 @@ pub async fn grant_lease(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ResourceWrite::new(&caller, &request, &body)?;
+    let write = write_of(&caller, &request)?;
     let members = Members::parse(&body, &["workspace", "type", "quantity", "size", "seconds"])?;
     let new = NewLease {
         workspace: members.workspace()?,
@@ -144,7 +144,12 @@ pub async fn grant_lease(
         size_bytes: members.size()?,
         lasts: lasts(&members)?,
     };
-    write.run(&app, move |tx, actor| Ok((201, LeaseAnswer::from(ops::grant_lease(tx, actor, &new)?)))).await
+    write
+        .run(&app, &body, move |tx, actor| {
+            let lease = LeaseAnswer::from(ops::grant_lease(tx, actor, &new)?);
+            Ok::<_, ResourceError>(Written::new(201, &lease).about(new.workspace))
+        })
+        .await
 }
 
 /// What was created with a lease.
@@ -180,16 +185,19 @@ pub async fn commit_lease(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ResourceWrite::new(&caller, &request, &body)?;
+    let write = write_of(&caller, &request)?;
     let id = id_of(&path)?;
     let mut members = Members::parse(&body, &["resources"])?;
     let resources = members.take_resources()?;
     let resources = resources.into_iter().map(read_listed).collect::<Result<Vec<_>, _>>()?;
     write
-        .run(&app, move |tx, actor| {
+        .run(&app, &body, move |tx, actor| {
             let created = ops::commit(tx, actor, id, &resources)?;
+            // All of them are in the workspace of the lease.
+            let workspace = created.first().map(|resource| resource.workspace);
             let resources = created.into_iter().map(|resource| ResourceAnswer::of(tx, resource));
-            Ok((200, CommitAnswer { resources: resources.collect::<Result<_, _>>()? }))
+            let written = Written::new(200, &CommitAnswer { resources: resources.collect::<Result<_, _>>()? });
+            Ok::<_, ResourceError>(workspace.into_iter().fold(written, Written::about))
         })
         .await
 }
@@ -218,10 +226,16 @@ pub async fn renew_lease(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ResourceWrite::new(&caller, &request, &body)?;
+    let write = write_of(&caller, &request)?;
     let id = id_of(&path)?;
     let lasts = if body.is_empty() { LEASE_DEFAULT } else { lasts(&Members::parse(&body, &["seconds"])?)? };
-    write.run(&app, move |tx, actor| Ok((200, LeaseAnswer::from(ops::renew(tx, actor, id, lasts)?)))).await
+    write
+        .run(&app, &body, move |tx, actor| {
+            let lease = ops::renew(tx, actor, id, lasts)?;
+            let workspace = lease.workspace;
+            Ok::<_, ResourceError>(Written::new(200, &LeaseAnswer::from(lease)).about(workspace))
+        })
+        .await
 }
 
 /// Gives a lease back. Twice is the same as once.
@@ -240,12 +254,12 @@ pub async fn renew_lease(
     )
 )]
 pub async fn release_lease(app: Data<Arc<App>>, caller: Caller, path: Path<String>, request: HttpRequest) -> Answer {
-    let write = ResourceWrite::new(&caller, &request, b"")?;
+    let write = write_of(&caller, &request)?;
     let id = id_of(&path)?;
     write
-        .run(&app, move |tx, actor| {
+        .run(&app, &Bytes::new(), move |tx, actor| {
             ops::release(tx, actor, id)?;
-            Ok((200, DONE))
+            Ok::<_, ResourceError>(Written::new(200, &DONE))
         })
         .await
 }

@@ -5,33 +5,30 @@ mod batch;
 mod body;
 mod items;
 mod leases;
+mod leftovers;
 mod limits;
+mod listing;
 mod resource;
 mod storage;
 mod trash;
 
-use std::sync::Arc;
-
 use actix_web::HttpRequest;
-use actix_web::web::{Bytes, Data};
-use serde::Serialize;
+use actix_web::web::Bytes;
 use utoipa::{IntoResponses, OpenApi};
 
 pub use activity::report_activity;
 pub use batch::put_batch;
 pub use items::items;
 pub use leases::{commit_lease, grant_lease, release_lease, renew_lease};
+pub use leftovers::trash_leftovers;
 pub use limits::check_limits;
 pub use resource::{delete, get, list, put, restore as restore_resource, trash as trash_resource};
 pub use storage::storage;
 pub use trash::{delete_trash, restore, trash};
 
-use super::error::ResourceError;
-use crate::app::App;
-use crate::base::{Actor, Problem};
-use crate::db::Tx;
+use crate::base::Problem;
+use crate::http::json;
 use crate::http::schema::ProblemDocument;
-use crate::http::{Answer, json};
 use crate::services::api::ServiceWrite;
 use crate::services::{Caller, ServiceScope};
 
@@ -55,6 +52,7 @@ use crate::services::{Caller, ServiceScope};
     items::items,
     trash::trash,
     trash::restore,
+    leftovers::trash_leftovers,
     trash::delete_trash
 ))]
 pub struct Description;
@@ -84,23 +82,9 @@ pub enum Refusals {
     TooLarge(ProblemDocument<'static>),
 }
 
-/// A write of a service to its resources.
-struct ResourceWrite(ServiceWrite);
-
-impl ResourceWrite {
-    fn new(caller: &Caller, request: &HttpRequest, body: &[u8]) -> Result<Self, Problem> {
-        caller.require(ServiceScope::ResourcesWrite)?;
-        ServiceWrite::new(caller, request, body).map(Self)
-    }
-
-    /// Runs the operation once for its key, in one transaction, and answers with its status and body.
-    async fn run<T: Serialize>(
-        self,
-        app: &Data<Arc<App>>,
-        work: impl FnOnce(&mut Tx<'_>, &Actor) -> Result<(u16, T), ResourceError> + Send + 'static,
-    ) -> Answer {
-        self.0.run(app, work).await
-    }
+/// A write of a service, which needs the scope for resources.
+fn write_of(caller: &Caller, request: &HttpRequest) -> Result<ServiceWrite, Problem> {
+    ServiceWrite::new(caller, Some(ServiceScope::ResourcesWrite), request)
 }
 
 /// The body of a request.

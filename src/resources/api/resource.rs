@@ -11,13 +11,13 @@ use super::super::error::ResourceError;
 use super::super::model::{ExternalId, Resource, State};
 use super::super::ops;
 use super::body::{Members, RESOURCE_MEMBERS, bad_id, read_resource};
-use super::{Refusals, ResourceWrite, received};
+use super::{Refusals, received, write_of};
 use crate::app::App;
 use crate::base::{Actor, Problem, ResourceId, WorkspaceId};
 use crate::db::{Tx, View};
 use crate::http::schema::{self, ServerProblem};
 use crate::http::{Answer, json};
-use crate::services::api::ServiceRefusals;
+use crate::services::api::{ServiceRefusals, Written};
 use crate::services::{Caller, ServiceScope};
 
 /// Resources of a page if the request has no `limit`, and at most.
@@ -155,13 +155,13 @@ pub async fn put(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = received(body)?;
-    let write = ResourceWrite::new(&caller, &request, &body)?;
+    let write = write_of(&caller, &request)?;
     let new = read_resource(&Members::parse(&body, &RESOURCE_MEMBERS)?, Some(id_of(&path)?)).map_err(Problem::from)?;
     write
-        .run(&app, move |tx, actor| {
+        .run(&app, &body, move |tx, actor| {
             let (resource, change) = ops::put(tx, actor, &new)?;
             let status = if change.is_created() { 201 } else { 200 };
-            Ok((status, ResourceAnswer::of(tx, resource)?))
+            Ok::<_, ResourceError>(Written::new(status, &ResourceAnswer::of(tx, resource)?).about(new.workspace))
         })
         .await
 }
@@ -220,12 +220,12 @@ pub(super) const DONE: DoneAnswer = DoneAnswer { done: true };
     )
 )]
 pub async fn delete(app: Data<Arc<App>>, caller: Caller, path: Path<String>, request: HttpRequest) -> Answer {
-    let write = ResourceWrite::new(&caller, &request, b"")?;
+    let write = write_of(&caller, &request)?;
     let id = id_of(&path)?;
     write
-        .run(&app, move |tx, actor| {
+        .run(&app, &Bytes::new(), move |tx, actor| {
             ops::delete_by_service(tx, actor, &id)?;
-            Ok((200, DONE))
+            Ok::<_, ResourceError>(Written::new(200, &DONE))
         })
         .await
 }
@@ -235,7 +235,7 @@ pub async fn delete(app: Data<Arc<App>>, caller: Caller, path: Path<String>, req
 #[schema(as = MovedResource)]
 struct MovedAnswer {
     resource: ResourceAnswer,
-    /// How many below it moved together with it.
+    /// How many below it moved together with it. Of more than 250, the rest follows within a minute.
     #[schema(example = 3)]
     cascaded: usize,
 }
@@ -287,14 +287,15 @@ async fn moved(
     request: HttpRequest,
     operation: Move,
 ) -> Answer {
-    let write = ResourceWrite::new(&caller, &request, b"")?;
+    let write = write_of(&caller, &request)?;
     let id = id_of(&path)?;
     write
-        .run(&app, move |tx, actor| {
+        .run(&app, &Bytes::new(), move |tx, actor| {
             let known = ops::find_of_service(tx, actor, &id)?;
             let cascaded = operation(tx, actor, known.workspace, known.id)?;
             let resource = ops::find_of_service(tx, actor, &id)?;
-            Ok((200, MovedAnswer { resource: ResourceAnswer::of(tx, resource)?, cascaded }))
+            let answer = MovedAnswer { resource: ResourceAnswer::of(tx, resource)?, cascaded };
+            Ok::<_, ResourceError>(Written::new(200, &answer).about(known.workspace))
         })
         .await
 }

@@ -6,9 +6,10 @@ use actix_web::web::{Bytes, Data, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::error::ResourceError;
-use super::super::model::{ParentName, Resource, ResourceKind, TrashFilter, TrashItem, TrashSum};
+use super::super::model::{Resource, ResourceKind, TrashFilter, TrashItem, TrashSum};
 use super::super::{flows, ops};
+use super::leftovers::LeftByService;
+use super::listing::{ListPage, ParentProject, not_in_trash, refusal, resource_type, type_or_all, unknown_type};
 use crate::app::App;
 use crate::base::{Problem, ResourceId, Timestamp};
 use crate::db::{Error, View};
@@ -16,12 +17,6 @@ use crate::http::schema::{self, ErrorBody, ServerError};
 use crate::http::{Answer, json};
 use crate::verification::api::{KeyHolder, KeyRefusals};
 
-/// Items of a page if the request has no `limit`.
-const PAGE_ITEMS: u32 = 50;
-/// Items of a page at most.
-const PAGE_ITEMS_MAX: u32 = 200;
-/// The highest page number.
-const PAGES_MAX: u32 = 1_000_000;
 /// What a preview lists at most.
 const PREVIEW_MAX: u32 = 1000;
 /// The types that a preview can list.
@@ -48,14 +43,6 @@ pub struct TrashQuery {
     limit: String,
 }
 
-pub(super) fn type_or_all() -> utoipa::openapi::Object {
-    schema::one_of("The type of the resources.", ["all"].into_iter().chain(ResourceKind::ALL.map(ResourceKind::as_str)))
-}
-
-pub(super) fn resource_type() -> utoipa::openapi::Object {
-    schema::one_of("The type of the resource.", ResourceKind::ALL.map(ResourceKind::as_str))
-}
-
 /// A page of the trash, or what would be deleted together with a resource.
 #[derive(ToSchema)]
 #[serde(untagged)]
@@ -80,6 +67,10 @@ struct Trash<'a> {
     summary: Summary,
     #[schema(example = "eu")]
     region: &'a str,
+    /// What disconnected services keep and is not in the trash: move it there with PUT. Missing: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(nullable = false, required = false)]
+    left_by_services: Vec<LeftByService>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -109,17 +100,6 @@ struct Item {
     parent_project: Option<ParentProject>,
     /// With the bytes of what went with it.
     size_bytes: i64,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct ParentProject {
-    #[serde(rename = "_id")]
-    #[schema(example = "res_01k0r3v9qz8h2f7n5m4c6x1b0a")]
-    id: String,
-    #[schema(example = "Birds")]
-    name: String,
-    #[schema(example = "birds")]
-    slug: String,
 }
 
 /// What is in the trash, with what went there together with something else.
@@ -190,15 +170,6 @@ impl Item {
     }
 }
 
-impl ParentProject {
-    /// The project above something. `None`: what is above it is none.
-    pub(super) fn of(parent: Option<ParentName>) -> Option<Self> {
-        let is_project = |parent: &ParentName| ResourceKind::parse(&parent.kind).is_some_and(ResourceKind::has_models);
-        let project = parent.filter(is_project)?;
-        Some(Self { id: project.id.to_string(), name: project.name, slug: project.slug })
-    }
-}
-
 impl Summary {
     /// Of these types.
     fn new(sums: &[TrashSum], kinds: &[ResourceKind]) -> Self {
@@ -213,15 +184,6 @@ impl Summary {
             by_type: ByType { projects: Count { count: projects.count }, datasets, models, exports: Size::default() },
         }
     }
-}
-
-/// The types that the key can see.
-pub(super) fn visible_kinds(app: &App, holder: &KeyHolder) -> Vec<ResourceKind> {
-    let can_see = |kind: &ResourceKind| {
-        let right = app.config().scopes.parse(kind.read_scope());
-        right.is_some_and(|right| holder.verified.rights.contains(right))
-    };
-    ResourceKind::ALL.into_iter().filter(can_see).collect()
 }
 
 /// The deleted resources that can be restored.
@@ -244,17 +206,8 @@ pub(super) fn visible_kinds(app: &App, holder: &KeyHolder) -> Vec<ResourceKind> 
     )
 )]
 pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQuery>) -> Answer {
-    let kind = match query.r#type.as_str() {
-        "" | "all" => None,
-        kind => Some(ResourceKind::parse(kind).ok_or_else(unknown_type)?),
-    };
-    match kind {
-        Some(kind) => holder.require(&app, kind.read_scope())?,
-        None => holder.require_any(&app, ResourceKind::ALL.map(ResourceKind::read_scope))?,
-    }
-    let page = number("page", &query.page, 1, PAGES_MAX)?;
-    let limit = number("limit", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?;
-    let kinds = kind.map_or_else(|| visible_kinds(&app, &holder), |kind| vec![kind]);
+    let ListPage { kinds, page, limit, offset } =
+        ListPage::read(&app, &holder, &query.r#type, &query.page, &query.limit)?;
     let workspace = holder.verified.workspace;
     if !query.id.is_empty() {
         let id = ResourceId::parse(&query.id).ok_or_else(not_in_trash)?;
@@ -270,13 +223,14 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
     let filter = TrashFilter {
         kinds: kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
         search: String::new(),
-        offset: (page - 1).saturating_mul(limit),
+        offset,
         limit,
     };
     let read = move |view: &View<'_>| {
-        Ok::<_, Error>((ops::list_trash(view, workspace, &filter)?, ops::trash_sums(view, workspace)?))
+        let listed = ops::list_trash(view, workspace, &filter)?;
+        Ok::<_, Error>((listed, ops::trash_sums(view, workspace)?, ops::leftovers(view, workspace)?))
     };
-    let (found, sums) = app.read_offloaded(read).await?;
+    let (found, sums, leftovers) = app.read_offloaded(read).await?;
     let now = app.now();
     json::ok(&Trash {
         items: found.items.into_iter().filter_map(|item| Item::new(item, now)).collect(),
@@ -286,6 +240,7 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
         total_pages: found.total.div_ceil(u64::from(limit)),
         summary: Summary::new(&sums, &kinds),
         region: &holder.verified.region(),
+        left_by_services: leftovers.into_iter().map(LeftByService::from).collect(),
     })
 }
 
@@ -339,7 +294,7 @@ pub async fn restore(app: Data<Arc<App>>, holder: KeyHolder, body: Result<Bytes,
     let request: RestoreRequest = json::parse(&body.map_err(json::body_problem)?)?;
     let (kind, id) = one_resource(&app, &holder, &request.id, &request.r#type).await?;
     let (actor, workspace) = (holder.actor(), holder.verified.workspace);
-    let cascaded = app.write(move |tx| ops::restore(tx, &actor, workspace, id)).await.map_err(refusal)?;
+    let cascaded = flows::restore(&app, actor, workspace, id).await.map_err(refusal)?;
     let restored_models = kind.has_models().then_some(cascaded);
     json::ok(&RestoreResponse { success: true, restored_models })
 }
@@ -409,7 +364,7 @@ pub async fn delete_trash(app: Data<Arc<App>>, holder: KeyHolder, body: Result<B
     let (actor, workspace) = (holder.actor(), holder.verified.workspace);
     if !request.all {
         let (kind, id) = one_resource(&app, &holder, &request.id, &request.r#type).await?;
-        let deleted = app.write(move |tx| ops::delete_for_good(tx, &actor, workspace, id)).await.map_err(refusal)?;
+        let deleted = flows::delete_for_good(&app, actor, workspace, id).await.map_err(refusal)?;
         let cascaded_models = kind.has_models().then_some(deleted.saturating_sub(1));
         return json::ok(&DeleteResponse { success: true, deleted_count: deleted, cascaded_models });
     }
@@ -438,31 +393,4 @@ async fn one_resource(
     let found = app.read_offloaded(move |view| ops::find_in_trash(view, workspace, id)).await?;
     let found = found.filter(|found| found.kind == kind.as_str());
     found.map(|_| (kind, id)).ok_or_else(not_in_trash)
-}
-
-/// A refusal in the sentences that the client knows.
-fn refusal(error: ResourceError) -> Problem {
-    match error {
-        ResourceError::NotAllowed => Problem::new(403, "not_allowed", "Permission denied for this operation"),
-        ResourceError::NotFound | ResourceError::Deleted | ResourceError::NotInTrash => not_in_trash(),
-        other => other.into(),
-    }
-}
-
-pub(super) fn unknown_type() -> Problem {
-    Problem::field("type", "invalid_request", "The type has to be project, dataset or model.")
-}
-
-fn not_in_trash() -> Problem {
-    Problem::new(404, "not_found", "Resource not found in trash")
-}
-
-pub(super) fn number(name: &'static str, text: &str, default: u32, most: u32) -> Result<u32, Problem> {
-    if text.is_empty() {
-        return Ok(default);
-    }
-    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
-    number.ok_or_else(|| {
-        Problem::field(name, "invalid_request", format!("{name} has to be a whole number from 1 to {most}."))
-    })
 }

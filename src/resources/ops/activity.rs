@@ -24,8 +24,15 @@ pub fn report_activity(tx: &mut Tx<'_>, actor: &Actor, new: &NewActivity) -> Res
     let resource = match &new.resource {
         None => None,
         Some(id) => {
-            let found = store::find_external(tx, service, id.as_str())?.filter(|found| found.workspace == workspace.id);
-            Some(found.ok_or(ResourceError::NotFound)?)
+            let found = match store::find_external(tx, service, id.as_str())? {
+                Some(found) => Some(found),
+                // What was deleted can be reported, too.
+                None => match store::find_purged(tx, service, id.as_str())? {
+                    Some(purged) => store::find(tx, purged)?,
+                    None => None,
+                },
+            };
+            Some(found.filter(|found| found.workspace == workspace.id).ok_or(ResourceError::NotFound)?)
         }
     };
     let name = new.name.as_ref().map(|name| name.as_str().to_owned());

@@ -11,6 +11,7 @@ use super::super::store;
 use super::limits::{require_place, reservable, workspace_of};
 use super::register::{event_about, register};
 use super::service_side::service_of;
+use super::stored::by_external;
 use crate::audit;
 use crate::base::{Actor, LeaseId};
 use crate::db::{Error, Tx};
@@ -120,7 +121,7 @@ pub fn commit(
     let (mut bytes, mut created) = (lease.size_bytes, Vec::with_capacity(resources.len()));
     for new in resources {
         let leased = (!is_repeated).then_some(bytes);
-        if is_repeated && store::find_external(tx, service, new.external_id.as_str())?.is_none() {
+        if is_repeated && by_external(tx, service, &new.external_id)?.is_none() {
             return Err(ResourceError::LeaseEnded);
         }
         let (resource, change) = register(tx, service, new, None, leased)?;

@@ -1,7 +1,7 @@
 //! Limits of the plan: asked, and applied to what is created.
 
 use super::super::error::ResourceError;
-use super::super::model::{CountKey, LimitAnswer, Reservable, ResourceType, Standing};
+use super::super::model::{CountKey, LimitAnswer, NUMBER_MAX, Reservable, ResourceType, Standing};
 use super::super::store;
 use super::service_side::{may_touch, resource_type, service_of};
 use crate::base::{Actor, ServiceId, WorkspaceId};
@@ -91,6 +91,7 @@ fn refuse(
 ) -> Result<(), ResourceError> {
     // Of several together, one may be as large as the average at least.
     refuse_size(plan, thing, size_bytes / quantity.max(1))?;
+    require_sum(plan, standings, size_bytes)?;
     for standing in standings {
         let more = if standing.limit == LimitKey::StorageBytes { size_bytes } else { quantity };
         if let (true, Some(max)) = (standing.refuses(more), standing.max) {
@@ -100,6 +101,26 @@ fn refuse(
         }
     }
     Ok(())
+}
+
+/// Fails if a workspace would have more bytes than numbers can hold that every JSON parser reads exactly, also where the plan has no
+/// limit: sums of sizes would not be exact, and then none could be computed.
+fn require_sum(plan: &Plan, standings: &[Standing], size_bytes: i64) -> Result<(), ResourceError> {
+    let Some(storage) = standings.iter().find(|standing| standing.limit == LimitKey::StorageBytes) else {
+        return Ok(());
+    };
+    let current = storage.used.saturating_add(storage.reserved);
+    if size_bytes > 0 && current.saturating_add(size_bytes) > NUMBER_MAX {
+        let (limit, plan) = (LimitKey::StorageBytes, plan.code.clone());
+        return Err(ResourceError::LimitReached { limit, max: NUMBER_MAX, current, plan });
+    }
+    Ok(())
+}
+
+/// Fails if a workspace could not count so many more bytes. The plan does not matter: what is there is there.
+pub(super) fn require_countable(view: &View<'_>, workspace: &Workspace, more_bytes: i64) -> Result<(), ResourceError> {
+    let plan = view.site().config.plan(&workspace.plan);
+    require_sum(plan, &[storage_standing(view, workspace.id, plan)?], more_bytes)
 }
 
 /// What the workspace has of what this counts for. Leases whose time is over must have been expired before, where it

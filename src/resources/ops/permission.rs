@@ -5,7 +5,7 @@ use super::super::model::{Resource, State};
 use super::super::store;
 use super::service_side;
 use crate::base::{Actor, ResourceId, Role, WorkspaceId};
-use crate::db::View;
+use crate::db::{Error, View};
 use crate::workspaces;
 
 /// What somebody wants to do with the resources of a workspace.
@@ -33,6 +33,21 @@ pub(super) fn require(view: &View<'_>, actor: &Actor, workspace: WorkspaceId, wi
         Some(role) if wish == Wish::Change && role < Role::Editor => Err(ResourceError::NotAllowed),
         Some(_) => Ok(()),
     }
+}
+
+/// Fails unless a key has the right to change everything that is counted under these: what is below a resource goes with it, and may
+/// be of another type. A type that counts for no limit has no right of its own, so it needs the right to write all.
+pub(super) fn require_rights(
+    view: &View<'_>,
+    actor: &Actor,
+    count_keys: impl FnOnce(&View<'_>) -> Result<Vec<String>, Error>,
+) -> Result<(), ResourceError> {
+    // Only a key has less rights than its owner.
+    let Actor::KeyHolder { scopes, .. } = actor else { return Ok(()) };
+    let table = &view.site().config.scopes;
+    let has = |scope: &str| table.parse(scope).is_some_and(|rights| scopes.contains(rights));
+    let may_change = |key: &String| has(&format!("{key}:write")) || has("write");
+    if count_keys(view)?.iter().all(may_change) { Ok(()) } else { Err(ResourceError::NotAllowed) }
 }
 
 /// The resource in this workspace that the actor wants to move to the trash, restore or delete for good: one of the

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{Resource, State};
+use super::super::model::{CASCADE_STEP, Resource, State};
 use super::super::store;
 use super::service_side::{self, Order};
 use super::stored::stored;
 use crate::audit::{self, Event};
-use crate::base::{Actor, days};
+use crate::base::{Actor, WorkspaceId, days};
 use crate::db::{Error, Tx};
 use crate::inbox::{AckHandler, AckOutcome, Acknowledgement, Command, CommandKind};
 
@@ -35,9 +35,12 @@ pub fn purge_due(tx: &mut Tx<'_>) -> Result<usize, ResourceError> {
         if resource.purge_after.is_none() {
             continue;
         }
-        deleted += store::update_purging(tx, id)?;
+        deleted += store::update_purging(tx, id, Some(CASCADE_STEP))?;
         let event = Event::new(ResourceEvent::Expired).workspace(resource.workspace).target(id);
         audit::record(tx, &Actor::System, event.data(json!({"type": resource.kind})))?;
+        if deleted >= CASCADE_STEP as usize {
+            break;
+        }
     }
     Ok(deleted)
 }
@@ -70,8 +73,7 @@ fn send_some(tx: &mut Tx<'_>, limit: u32) -> Result<usize, ResourceError> {
 
 /// Frees what a service keeps that cannot be asked any more.
 fn free_without_service(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Error> {
-    free(tx, resource)?;
-    let event = Event::new(ResourceEvent::FreedWithoutService).target(resource.id);
+    let event = Event::new(ResourceEvent::FreedWithoutService).target(resource.id).detail(free(tx, resource)?);
     audit::record(tx, &Actor::System, event.data(json!({"service": resource.service.to_string()})))
 }
 
@@ -101,23 +103,45 @@ fn confirm_purge(tx: &mut Tx<'_>, command: &Command, ack: &Acknowledgement) -> R
     let Some(id) = service_side::resource_of(command) else { return Ok(()) };
     let own = |found: &Resource| found.service == command.service && found.state == State::Purging;
     let Some(resource) = store::find(tx, id)?.filter(own) else { return Ok(()) };
-    let kind = match ack.outcome {
-        AckOutcome::Done => {
-            free(tx, &resource)?;
-            ResourceEvent::Deleted
-        }
+    let event = match ack.outcome {
+        AckOutcome::Done => Event::new(ResourceEvent::Deleted).detail(free(tx, &resource)?),
         AckOutcome::Failed => {
             let purge_after = tx.now().plus(RETRY_AFTER);
             store::update_back_in_trash(tx, id, purge_after)?;
-            ResourceEvent::DeletionFailed
+            Event::new(ResourceEvent::DeletionFailed)
         }
     };
     let data = json!({"type": resource.kind, "service": resource.service.to_string()});
-    audit::record(tx, &Actor::System, Event::new(kind).target(id).data(data))
+    audit::record(tx, &Actor::System, event.target(id).data(data))
 }
 
-/// Frees the bytes and the place of a resource.
-pub(super) fn free(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Error> {
+/// Frees the bytes and the place of a resource. What its service called it stays as a digest only, so that it never comes back.
+/// Returns what the journal needs for that: the service and the digest.
+pub(super) fn free(tx: &mut Tx<'_>, resource: &Resource) -> Result<String, Error> {
+    let digest = store::digest_of(tx, resource.service, &resource.external_id);
+    store::insert_purged(tx, resource.service, &digest, resource.id)?;
     store::update_purged(tx, resource.id)?;
+    Ok(format!("{} {}", resource.service, hex::encode(digest)))
+}
+
+/// Frees what of an erased workspace no service can be asked for any more, and forgets what services called the things that they
+/// deleted before.
+pub(super) fn forget_ids(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<(), Error> {
+    loop {
+        let named = store::list_named_purged(tx, workspace, BATCH_MAX)?;
+        if named.is_empty() {
+            break;
+        }
+        named.iter().try_for_each(|resource| free(tx, resource).map(drop))?;
+    }
+    for service in store::list_purging_services_of(tx, workspace)? {
+        while !service_side::is_connected(tx, service)? {
+            let resources = store::list_purging_of(tx, service, workspace, BATCH_MAX)?;
+            if resources.is_empty() {
+                break;
+            }
+            resources.iter().try_for_each(|resource| free_without_service(tx, resource))?;
+        }
+    }
     Ok(())
 }

@@ -12,9 +12,9 @@ use super::super::model::{
     ResourceType, State,
 };
 use super::super::store::{self, Placement, ServiceFilter};
-use super::limits::{require_place, require_size, workspace_of};
+use super::limits::{require_countable, require_place, require_size, workspace_of};
 use super::service_side::{may_touch, resource_type, service_of};
-use super::stored::stored;
+use super::stored::{by_external, stored};
 use super::{purge, sync};
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Page, ResourceId, ServiceId, WorkspaceId};
@@ -84,8 +84,8 @@ pub(super) fn register(
 ) -> Result<(Resource, Change), ResourceError> {
     let workspace = workspace_of(tx, service, new.workspace)?;
     let kind = resource_type(tx, service, &new.kind)?.ok_or(ResourceError::UnknownType)?;
-    match store::find_external(tx, service, new.external_id.as_str())? {
-        Some(known) => change(tx, &known, new, &kind, generation),
+    match by_external(tx, service, &new.external_id)? {
+        Some(known) => change(tx, &workspace, &known, new, &kind, generation),
         None => create(tx, service, &workspace, new, kind, generation, leased),
     }
 }
@@ -122,6 +122,7 @@ fn create(
 
 fn change(
     tx: &mut Tx<'_>,
+    workspace: &Workspace,
     known: &Resource,
     new: &NewResource,
     kind: &ResourceType,
@@ -139,9 +140,7 @@ fn change(
     if new.version < known.version {
         return Err(ResourceError::StaleVersion { stored: known.version });
     }
-    let above = known.parent.map(|id| stored(tx, id)).transpose()?;
-    let has_same_parent =
-        above.as_ref().map(|above| above.external_id.as_str()) == new.parent.as_ref().map(ExternalId::as_str);
+    let has_same_parent = has_parent(tx, known, new.parent.as_ref())?;
     if new.version == known.version {
         let is_same = has_same_parent
             && known.name == new.name.as_str()
@@ -164,9 +163,22 @@ fn change(
         Some(parent) => Some(new_parent(tx, known.service, new, kind, parent, Some(known.id))?),
         None => None,
     };
-    // A larger size is never refused: it says what is there. Only what is created is limited.
+    // A larger size is refused only if it could not be counted: it says what is there. Plans limit what is created.
+    require_countable(tx, workspace, new.size_bytes - known.size_bytes)?;
     store::update(tx, known.id, new, parent, generation)?;
     Ok((stored(tx, known.id)?, Change::Updated))
+}
+
+/// Whether this is what stands above the resource. What was deleted for good is known by its digest.
+fn has_parent(view: &View<'_>, known: &Resource, parent: Option<&ExternalId>) -> Result<bool, ResourceError> {
+    let (Some(above), Some(parent)) = (known.parent, parent) else {
+        return Ok(known.parent.is_none() && parent.is_none());
+    };
+    let found = match store::find_external(view, known.service, parent.as_str())? {
+        Some(found) => Some(found.id),
+        None => store::find_purged(view, known.service, parent.as_str())?,
+    };
+    Ok(found == Some(above))
 }
 
 /// The parent that a resource gets. `own`: the resource itself, if it exists.
@@ -218,7 +230,7 @@ pub(super) fn event_about(view: &View<'_>, kind: ResourceEvent, resource: &Resou
 /// [`ResourceError::NotAService`], [`ResourceError::NotFound`], [`ResourceError::Deleted`], [`ResourceError::Db`].
 pub fn find_of_service(view: &View<'_>, actor: &Actor, id: &ExternalId) -> Result<Resource, ResourceError> {
     let service = service_of(actor)?;
-    let known = store::find_external(view, service, id.as_str())?.ok_or(ResourceError::NotFound)?;
+    let known = by_external(view, service, id)?.ok_or(ResourceError::NotFound)?;
     if !may_touch(view, service, known.workspace)? {
         return Err(ResourceError::NotFound);
     }
@@ -230,7 +242,9 @@ pub fn find_of_service(view: &View<'_>, actor: &Actor, id: &ExternalId) -> Resul
 /// # Errors
 /// [`ResourceError::Db`].
 pub fn parent_of(view: &View<'_>, resource: &Resource) -> Result<Option<String>, ResourceError> {
-    Ok(resource.parent.map(|id| stored(view, id)).transpose()?.map(|parent| parent.external_id))
+    let parent = resource.parent.map(|id| stored(view, id)).transpose()?;
+    // What was deleted for good has no such id any more.
+    Ok(parent.filter(|parent| parent.state != State::Purged).map(|parent| parent.external_id))
 }
 
 /// Up to `limit` resources of the service that acts, the oldest first: of one workspace, and of one type of it. Without those
@@ -270,7 +284,10 @@ pub fn list_of_service(
 /// [`ResourceError::NotAService`], [`ResourceError::NotFound`], [`ResourceError::Db`].
 pub fn delete_by_service(tx: &mut Tx<'_>, actor: &Actor, id: &ExternalId) -> Result<(), ResourceError> {
     let service = service_of(actor)?;
-    let known = store::find_external(tx, service, id.as_str())?.ok_or(ResourceError::NotFound)?;
+    let known = match by_external(tx, service, id) {
+        Err(ResourceError::Deleted) => return Ok(()),
+        found => found?.ok_or(ResourceError::NotFound)?,
+    };
     match known.state {
         State::Purged => return Ok(()),
         // It was asked to delete it; the workspace may be gone by now.
@@ -281,9 +298,9 @@ pub fn delete_by_service(tx: &mut Tx<'_>, actor: &Actor, id: &ExternalId) -> Res
             }
         }
     }
-    store::update_purging(tx, known.id)?;
-    purge::free(tx, &known)?;
-    let event = Event::new(ResourceEvent::Deleted).target(known.id).data(json!({"type": known.kind}));
+    store::update_purging(tx, known.id, None)?;
+    let detail = purge::free(tx, &known)?;
+    let event = Event::new(ResourceEvent::Deleted).target(known.id).detail(detail).data(json!({"type": known.kind}));
     audit::record(tx, actor, event)?;
     purge::send_first(tx)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::model::{Category, Resource, ResourceType};
+use super::super::model::{Resource, ResourceType};
 use crate::base::{Actor, CommandId, ResourceId, ServiceId, WorkspaceId, days};
 use crate::db::{Error, Tx, View};
 use crate::inbox::{self, Command, CommandKind, NewCommand};
@@ -31,14 +31,7 @@ pub(super) fn service_of(actor: &Actor) -> Result<ServiceId, ResourceError> {
 
 /// The type with this name. `None`: the service has none.
 pub(super) fn resource_type(view: &View<'_>, service: ServiceId, name: &str) -> Result<Option<ResourceType>, Error> {
-    let found = services::resource_type(view, service, name)?;
-    Ok(found.map(|found| ResourceType {
-        label: found.label.to_lowercase(),
-        parent: found.parent,
-        category: found.category.and_then(|category| Category::parse(category.as_str())),
-        limit: found.limit,
-        name: found.name,
-    }))
+    services::resource_type(view, service, name)
 }
 
 /// Whether the service may use this workspace.
@@ -92,5 +85,15 @@ pub(super) fn is_connected(view: &View<'_>, service: ServiceId) -> Result<bool, 
         Err(ServiceError::NotFound) => Ok(false),
         Err(ServiceError::Db(error)) => Err(error),
         Err(other) => Err(Error::Damaged(other.to_string())),
+    }
+}
+
+/// Fails unless there is such a service, and it is disconnected.
+pub(super) fn require_disconnected(view: &View<'_>, service: ServiceId) -> Result<(), ResourceError> {
+    match services::find(view, &service.to_string()) {
+        Ok(found) if found.disconnected_at.is_some() => Ok(()),
+        Ok(_) | Err(ServiceError::NotFound) => Err(ResourceError::NotFound),
+        Err(ServiceError::Db(error)) => Err(error.into()),
+        Err(other) => Err(Error::Damaged(other.to_string()).into()),
     }
 }

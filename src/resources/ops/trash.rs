@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{Resource, State, TRASH_KEPT, TrashFilter, TrashKind, TrashPage};
+use super::super::model::{CASCADE_STEP, Follower, Resource, State, TRASH_KEPT, TrashFilter, TrashKind, TrashPage};
 use super::super::store;
-use super::permission::{Wish, require, resource_to_change};
+use super::permission::{Wish, require, require_rights, resource_to_change};
 use super::purge;
 use super::register::event_about;
 use super::service_side::{self, Order, resource_type};
@@ -20,8 +20,8 @@ const PAGE_MAX: u32 = 200;
 /// Items that one call of [`empty_trash`] deletes.
 const EMPTY_BATCH_MAX: u32 = 200;
 
-/// Moves a resource of the workspace, and everything below it, to the trash. What is there already stays as it is. Returns how
-/// many went with it.
+/// Moves a resource of the workspace, and everything below it, to the trash. What is there already stays as it is. A key needs the
+/// right for every type that is changed, here and in the operations below. Returns how many went with it.
 ///
 /// # Errors
 /// [`ResourceError::NotFound`], [`ResourceError::NotAllowed`], [`ResourceError::Deleted`], [`ResourceError::Db`].
@@ -30,6 +30,7 @@ pub fn trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId, id: Resourc
     if resource.state == State::Trashed {
         return Ok(0);
     }
+    require_rights(tx, actor, |view| store::list_tree_keys(view, id, false))?;
     let purge_after = tx.now().plus(TRASH_KEPT);
     let moved = store::update_trashed(tx, id, purge_after)?;
     let cascaded = moved.saturating_sub(1);
@@ -59,6 +60,7 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId, id: Resou
             State::Purging | State::Purged => return Err(ResourceError::Deleted),
         }
     }
+    require_rights(tx, actor, |view| store::list_cascade_keys(view, id))?;
     let cascaded = store::update_restored(tx, id)?.saturating_sub(1);
     tell(tx, actor, Order::Restore, &resource)?;
     record(tx, actor, ResourceEvent::Restored, &resource, cascaded)?;
@@ -66,7 +68,7 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId, id: Resou
 }
 
 fn label_of(kind: Option<super::super::model::ResourceType>, name: &str) -> String {
-    kind.map_or_else(|| name.to_owned(), |kind| kind.label)
+    kind.map_or_else(|| name.to_owned(), |kind| kind.label.to_lowercase())
 }
 
 /// Asks the service to delete a resource in the trash for good, with everything below it. It counts until the service
@@ -84,7 +86,8 @@ pub fn delete_for_good(
     if resource.state != State::Trashed {
         return Err(ResourceError::NotInTrash);
     }
-    let deleted = store::update_purging(tx, id)?;
+    require_rights(tx, actor, |view| store::list_tree_keys(view, id, true))?;
+    let deleted = store::update_purging(tx, id, Some(CASCADE_STEP))?;
     record(tx, actor, ResourceEvent::DeletionStarted, &resource, deleted.saturating_sub(1))?;
     purge::send_first(tx)?;
     Ok(deleted)
@@ -97,9 +100,16 @@ pub fn delete_for_good(
 /// [`ResourceError::NotFound`], [`ResourceError::NotAllowed`], [`ResourceError::Db`].
 pub fn empty_trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId) -> Result<usize, ResourceError> {
     require(tx, actor, workspace, Wish::Change)?;
+    // Of everything, before the first part is deleted.
+    require_rights(tx, actor, |view| {
+        Ok(store::list_trash_sums(view, workspace)?.into_iter().map(|sum| sum.key).collect())
+    })?;
     let mut deleted = 0;
     for id in store::list_trash_ids(tx, workspace, EMPTY_BATCH_MAX)? {
-        deleted += store::update_purging(tx, id)?;
+        deleted += store::update_purging(tx, id, Some(CASCADE_STEP))?;
+        if deleted >= CASCADE_STEP as usize {
+            break;
+        }
     }
     if deleted > 0 {
         let event = Event::new(ResourceEvent::TrashEmptied).workspace(workspace).data(json!({"deleted": deleted}));
@@ -107,6 +117,20 @@ pub fn empty_trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId) -> Re
         purge::send_first(tx)?;
     }
     Ok(deleted)
+}
+
+/// Moves what has to follow what is above it. [`trash`], [`restore`] and [`delete_for_good`] move a part at once; the caller reads
+/// what is left with [`list_followers`](store::list_followers), outside of the writer, and repeats it until nothing is. Returns how many.
+///
+/// # Errors
+/// [`Error`].
+// No permission: the operation that began it asked. No event: it has one.
+pub fn move_followers(tx: &mut Tx<'_>, followers: &[Follower]) -> Result<usize, Error> {
+    let mut moved = 0;
+    for follower in followers {
+        moved += usize::from(store::update_following(tx, follower)?);
+    }
+    Ok(moved)
 }
 
 fn record(
@@ -135,11 +159,11 @@ fn tell(tx: &mut Tx<'_>, actor: &Actor, order: Order, resource: &Resource) -> Re
 /// [`Error`].
 pub fn list_trash(view: &View<'_>, workspace: WorkspaceId, filter: &TrashFilter) -> Result<TrashPage, Error> {
     let filter = TrashFilter { limit: filter.limit.clamp(1, PAGE_MAX), ..filter.clone() };
-    let items = store::list_trash(view, workspace, &filter)?;
-    let total = if filter.kinds.is_empty() && filter.search.is_empty() {
-        store::list_trash_sums(view, workspace)?.iter().map(|sum| sum.listed).sum()
-    } else {
-        store::count_trash(view, workspace, &filter.kinds, &filter.search)?
+    let (items, counted) = store::list_trash(view, workspace, &filter)?;
+    let total = match (counted, filter.kinds.first()) {
+        (Some(total), _) => total,
+        (None, Some(kind)) => store::count_trash(view, workspace, kind)?,
+        (None, None) => store::list_trash_sums(view, workspace)?.iter().map(|sum| sum.listed).sum(),
     };
     Ok(TrashPage { items, total })
 }

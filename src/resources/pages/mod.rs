@@ -5,7 +5,7 @@ mod trash;
 mod usage;
 
 pub use items::{items, move_to_trash};
-pub use trash::{confirm_delete, confirm_empty, delete, empty, restore, trash, undo};
+pub use trash::{confirm_delete, confirm_empty, delete, empty, restore, trash, trash_leftovers, undo};
 pub use usage::{recalculate, usage};
 
 use super::error::ResourceError;

@@ -9,7 +9,7 @@ use super::super::flashes::ResourceFlash;
 use super::super::model::{TrashFilter, TrashItem, TrashKind};
 use super::super::{flows, ops};
 use super::{capitalized, parent_text, parse_id, size_text, to_problem};
-use crate::base::{PAGE_SIZE, Problem, Timestamp, percent_encoded};
+use crate::base::{PAGE_SIZE, Problem, ServiceId, Timestamp, percent_encoded};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, Moment, SignedIn, TimeFormat, redirect, redirect_with_flash};
 
@@ -94,6 +94,15 @@ struct TrashPage {
     older: Option<String>,
     /// The id of what was just restored, to undo that.
     restored: Option<String>,
+    /// What disconnected services keep.
+    leftovers: Vec<LeftoverRow>,
+}
+
+struct LeftoverRow {
+    service: String,
+    name: String,
+    items: u64,
+    size: String,
 }
 
 impl TrashPage {
@@ -108,11 +117,11 @@ impl TrashPage {
             limit: PAGE_SIZE,
         };
         let workspace = who.identity.workspace;
-        let (listed, sums, kinds) = app
+        let (listed, sums, kinds, leftovers) = app
             .read_offloaded(move |view| {
                 let listed = ops::list_trash(view, workspace, &filter)?;
                 let (sums, kinds) = (ops::trash_sums(view, workspace)?, ops::list_trash_kinds(view, workspace)?);
-                Ok::<_, crate::db::Error>((listed, sums, kinds))
+                Ok::<_, crate::db::Error>((listed, sums, kinds, ops::leftovers(view, workspace)?))
             })
             .await?;
         let (now, times) = (app.now(), TimeFormat::new(app.now(), &who.identity.zone));
@@ -133,6 +142,15 @@ impl TrashPage {
             in_trash: sums.iter().map(|sum| sum.listed).sum(),
             size: size_text(sums.iter().map(|sum| sum.size_bytes).sum()),
             restored: parse_id(&query.restored).ok().map(|id| id.to_string()),
+            leftovers: leftovers
+                .into_iter()
+                .map(|one| LeftoverRow {
+                    service: one.service.to_string(),
+                    name: one.name,
+                    items: one.items,
+                    size: size_text(one.size_bytes),
+                })
+                .collect(),
         })
     }
 }
@@ -156,7 +174,7 @@ async fn refuse(app: &AppData, request: &HttpRequest, who: &SignedIn, problem: P
 /// `POST /settings/trash/{id}/restore`. The list after it offers to undo it.
 pub async fn restore(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, actor, workspace) = (parse_id(&path)?, who.actor(), who.identity.workspace);
-    match app.write(move |tx| ops::restore(tx, &actor, workspace, id)).await {
+    match flows::restore(&app, actor, workspace, id).await {
         Ok(_) => Ok(redirect(&format!("{PATH}?restored={id}"))),
         Err(error) => refuse(&app, &request, &who, to_problem(error)).await,
     }
@@ -165,8 +183,23 @@ pub async fn restore(app: AppData, request: HttpRequest, who: SignedIn, path: Pa
 /// `POST /settings/trash/{id}/undo`: puts back what was restored by mistake.
 pub async fn undo(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, actor, workspace) = (parse_id(&path)?, who.actor(), who.identity.workspace);
-    match app.write(move |tx| ops::trash(tx, &actor, workspace, id)).await {
+    match flows::trash(&app, actor, workspace, id).await {
         Ok(_) => Ok(redirect_with_flash(PATH, ResourceFlash::PutBack)),
+        Err(error) => refuse(&app, &request, &who, to_problem(error)).await,
+    }
+}
+
+/// `POST /settings/trash/left/{service}`: moves what a disconnected service keeps to the trash.
+pub async fn trash_leftovers(
+    app: AppData,
+    request: HttpRequest,
+    who: SignedIn,
+    path: Path<String>,
+    _form: Form,
+) -> Answer {
+    let service = ServiceId::parse(&path).ok_or_else(Problem::not_found)?;
+    match flows::trash_leftovers(&app, who.actor(), who.identity.workspace, service).await {
+        Ok(_) => Ok(redirect_with_flash(PATH, ResourceFlash::LeftoversTrashed)),
         Err(error) => refuse(&app, &request, &who, to_problem(error)).await,
     }
 }
@@ -178,11 +211,8 @@ struct DeletePage {
     id: String,
     name: String,
     kind: String,
-    cascaded: usize,
+    cascaded: u64,
 }
-
-/// What goes with it, as far as the page counts it.
-const COUNTED_MAX: u32 = 1_000;
 
 /// `GET /settings/trash/{id}/delete`: asks for confirmation.
 pub async fn confirm_delete(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
@@ -190,7 +220,7 @@ pub async fn confirm_delete(app: AppData, request: HttpRequest, who: SignedIn, p
     let found = app
         .read_offloaded(move |view| {
             let found = ops::find_in_trash(view, workspace, id)?;
-            Ok::<_, crate::db::Error>((found, ops::list_cascaded(view, id, COUNTED_MAX)?.len()))
+            Ok::<_, crate::db::Error>((found, ops::count_cascaded(view, id)?))
         })
         .await?;
     let (Some(resource), cascaded) = found else { return Err(Problem::not_found().into()) };
@@ -206,7 +236,7 @@ pub async fn confirm_delete(app: AppData, request: HttpRequest, who: SignedIn, p
 /// `POST /settings/trash/{id}/delete`.
 pub async fn delete(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, actor, workspace) = (parse_id(&path)?, who.actor(), who.identity.workspace);
-    match app.write(move |tx| ops::delete_for_good(tx, &actor, workspace, id)).await {
+    match flows::delete_for_good(&app, actor, workspace, id).await {
         Ok(_) => Ok(redirect_with_flash(PATH, ResourceFlash::Deleting)),
         Err(error) => refuse(&app, &request, &who, to_problem(error)).await,
     }

@@ -3,8 +3,8 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Row, named_params};
 
-use super::super::model::{Category, CountKey, NewResource, Resource, State};
-use super::super::tables::RESOURCE;
+use super::super::model::{CASCADE_STEP, Category, CountKey, Follower, NewResource, Resource, State};
+use super::super::tables::{PURGED_RESOURCE, RESOURCE};
 use crate::base::{ResourceId, ServiceId, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
@@ -21,10 +21,10 @@ const UPDATE: &str = "
     where id = :id";
 const UPDATE_SEEN: &str = "
     update resource set missing_at = null, generation = coalesce(:generation, generation) where id = :id";
-/// A resource and everything below it, however it came there.
+/// A resource and what is below it, however it came there: at most so many, and what is above comes first. -1: all.
 const TREE: &str = "
     with recursive tree (id) as (
-      select :id union select below.id from resource below join tree on below.parent_id = tree.id
+      select :id union select below.id from resource below join tree on below.parent_id = tree.id limit :limit
     )";
 const UPDATE_TRASHED: &str = sql!(
     TREE,
@@ -35,19 +35,43 @@ const UPDATE_TRASHED: &str = sql!(
 );
 const UPDATE_RESTORED: &str = "
     update resource set state = 'active', state_at = :now, purge_after = null, cascade_root = null
-    where state = 'trashed' and (id = :id or cascade_root = :id)";
+    where state = 'trashed'
+      and (id = :id or id in (select id from resource where cascade_root = :id and state = 'trashed' limit :limit))";
+/// As what it goes with, if that is still there.
+const FOLLOW_TO_TRASH: &str = "
+    update resource
+    set state = 'trashed', cascade_root = :root, state_at = (select state_at from resource where id = :root),
+        purge_after = (select purge_after from resource where id = :root)
+    where id = :id and state = 'active' and (select state from resource where id = :root) = 'trashed'";
+const FOLLOW_BACK: &str = "
+    update resource set state = 'active', state_at = :now, purge_after = null, cascade_root = null
+    where id = :id and state = 'trashed' and cascade_root = :root
+      and (select state from resource where id = :root) = 'active'";
+const FOLLOW_TO_DELETION: &str = "
+    update resource set state = 'purging', state_at = :now, purge_after = null
+    where id = :id and state in ('trashed', 'active') and (select state from resource where id = :root) = 'purging'";
 const UPDATE_PURGING: &str = sql!(
     TREE,
     "
     update resource set state = 'purging', state_at = :now, purge_after = null
     where id in (select id from tree) and state in ('trashed', 'active')"
 );
+const LIST_TREE_KEYS: &str = sql!(
+    TREE,
+    "
+    select distinct count_key from resource
+    where id in (select id from tree) and (state = 'active' or (state = 'trashed' and :with_trash))"
+);
+const LIST_CASCADE_KEYS: &str = "
+    select count_key from resource where id = :id
+    union
+    select count_key from resource where cascade_root = :id";
 const UPDATE_ORDERED: &str = "update resource set purge_command = :purge_command where id = :id";
 const UPDATE_PURGED: &str = "
     update resource
-    set state = 'purged', state_at = :now, purge_after = null, cascade_root = null, name = '', slug = '', size_bytes = 0,
-        missing_at = null
-    where id = :id and state <> 'purged'";
+    set state = 'purged', state_at = :now, purge_after = null, cascade_root = null, external_id = 'purged ' || id, name = '',
+        slug = '', size_bytes = 0, missing_at = null
+    where id = :id and (state <> 'purged' or external_id not like 'purged %')";
 const UPDATE_BACK_IN_TRASH: &str = "
     update resource
     set state = 'trashed', state_at = :now, purge_after = :purge_after, cascade_root = null, purge_command = null
@@ -57,6 +81,15 @@ const UPDATE_ERASED: &str = "
     set state = case state when 'purged' then state else 'purging' end, state_at = :now, purge_after = null, name = '',
         slug = '', parent_id = null, cascade_root = null
     where workspace_id = :workspace_id";
+// Those that were deleted before their ids became digests.
+const LIST_NAMED_PURGED: &str = sql!(
+    "select ",
+    ROW,
+    " from resource r where r.workspace_id = :workspace_id and r.state = 'purged' and r.external_id not like 'purged %' limit :limit"
+);
+const INSERT_PURGED: &str = insert!("insert or ignore", PURGED_RESOURCE);
+const FIND_PURGED: &str = "
+    select resource_id from purged_resource where service_id = :service_id and digest = :digest";
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -67,11 +100,19 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_SEEN,
     UPDATE_TRASHED,
     UPDATE_RESTORED,
+    FOLLOW_TO_TRASH,
+    FOLLOW_BACK,
+    FOLLOW_TO_DELETION,
     UPDATE_PURGING,
+    LIST_TREE_KEYS,
+    LIST_CASCADE_KEYS,
     UPDATE_ORDERED,
     UPDATE_PURGED,
     UPDATE_BACK_IN_TRASH,
     UPDATE_ERASED,
+    LIST_NAMED_PURGED,
+    INSERT_PURGED,
+    FIND_PURGED,
 ];
 
 impl ToSql for State {
@@ -191,26 +232,59 @@ pub(in crate::resources) fn update_seen(tx: &mut Tx<'_>, id: ResourceId, generat
     Ok(())
 }
 
-/// Moves it and what is below it into the trash. Returns how many.
+/// Moves it and what is below it into the trash, a step at most. Returns how many.
 pub(in crate::resources) fn update_trashed(
     tx: &mut Tx<'_>,
     id: ResourceId,
     purge_after: Timestamp,
 ) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(UPDATE_TRASHED, named_params! {":id": id, ":now": now, ":purge_after": purge_after})
+    let params = named_params! {":id": id, ":now": now, ":purge_after": purge_after, ":limit": CASCADE_STEP};
+    tx.execute(UPDATE_TRASHED, params)
 }
 
-/// Restores it and what went into the trash with it. Returns how many.
+/// Restores it and what went into the trash with it, a step at most. Returns how many.
 pub(in crate::resources) fn update_restored(tx: &mut Tx<'_>, id: ResourceId) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(UPDATE_RESTORED, named_params! {":id": id, ":now": now})
+    tx.execute(UPDATE_RESTORED, named_params! {":id": id, ":now": now, ":limit": CASCADE_STEP})
 }
 
-/// Marks it and everything below it to be deleted for good. Returns how many.
-pub(in crate::resources) fn update_purging(tx: &mut Tx<'_>, id: ResourceId) -> Result<usize, Error> {
+/// Moves something where what is above it went. `false`: that changed meanwhile.
+pub(in crate::resources) fn update_following(tx: &mut Tx<'_>, follower: &Follower) -> Result<bool, Error> {
+    let (now, id, root) = (tx.now(), follower.id, follower.root);
+    let changed = match follower.to {
+        State::Trashed => tx.execute(FOLLOW_TO_TRASH, named_params! {":id": id, ":root": root}),
+        State::Active => tx.execute(FOLLOW_BACK, named_params! {":id": id, ":root": root, ":now": now}),
+        State::Purging | State::Purged => {
+            tx.execute(FOLLOW_TO_DELETION, named_params! {":id": id, ":root": root, ":now": now})
+        }
+    };
+    Ok(changed? == 1)
+}
+
+/// Marks it and what is below it to be deleted for good, at most so many. Returns how many. `None`: all.
+pub(in crate::resources) fn update_purging(
+    tx: &mut Tx<'_>,
+    id: ResourceId,
+    limit: Option<u32>,
+) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(UPDATE_PURGING, named_params! {":id": id, ":now": now})
+    let limit = limit.map_or(-1, i64::from);
+    tx.execute(UPDATE_PURGING, named_params! {":id": id, ":now": now, ":limit": limit})
+}
+
+/// What it and everything below it are counted under, also what was in the trash before or only what was not.
+pub(in crate::resources) fn list_tree_keys(
+    view: &View<'_>,
+    id: ResourceId,
+    with_trash: bool,
+) -> Result<Vec<String>, Error> {
+    view.list(LIST_TREE_KEYS, named_params! {":id": id, ":limit": -1, ":with_trash": with_trash}, only)
+}
+
+/// What it and everything that went into the trash with it are counted under.
+pub(in crate::resources) fn list_cascade_keys(view: &View<'_>, id: ResourceId) -> Result<Vec<String>, Error> {
+    view.list(LIST_CASCADE_KEYS, named_params! {":id": id}, only)
 }
 
 /// Stores that its service was asked to delete it.
@@ -240,6 +314,69 @@ pub(in crate::resources) fn update_back_in_trash(
 pub(in crate::resources) fn update_erased(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(UPDATE_ERASED, named_params! {":workspace_id": workspace, ":now": now})
+}
+
+/// Resources of a workspace that were deleted for good and still have the id that their service gave them.
+pub(in crate::resources) fn list_named_purged(
+    view: &View<'_>,
+    workspace: WorkspaceId,
+    limit: u32,
+) -> Result<Vec<Resource>, Error> {
+    view.list(LIST_NAMED_PURGED, named_params! {":workspace_id": workspace, ":limit": limit}, read)
+}
+
+/// The digest of the id that a service gave to something.
+fn digested(service: ServiceId, external_id: &str) -> String {
+    format!("resource|{service}|{external_id}")
+}
+
+/// Stores that the id, by its digest, never comes back. `false`: it was stored.
+pub(in crate::resources) fn insert_purged(
+    tx: &mut Tx<'_>,
+    service: ServiceId,
+    digest: &[u8; 32],
+    id: ResourceId,
+) -> Result<bool, Error> {
+    let now = tx.now();
+    let values = values!(PURGED_RESOURCE => { service_id: service, digest: digest, resource_id: id, purged_at: now });
+    Ok(tx.execute(INSERT_PURGED, values)? == 1)
+}
+
+/// The digest of an id, under the secret key in use.
+pub(in crate::resources) fn digest_of(view: &View<'_>, service: ServiceId, external_id: &str) -> [u8; 32] {
+    view.site().keyring.lookup(digested(service, external_id).as_bytes())
+}
+
+/// Our id of what was deleted for good and had this id. `None`: nothing that was deleted had it.
+pub(in crate::resources) fn find_purged(
+    view: &View<'_>,
+    service: ServiceId,
+    external_id: &str,
+) -> Result<Option<ResourceId>, Error> {
+    for digest in view.site().keyring.lookups(digested(service, external_id).as_bytes()) {
+        let params = named_params! {":service_id": service, ":digest": digest};
+        if let Some(id) = view.find(FIND_PURGED, params, only)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// What `like` compares with: names that contain this text, whatever their case is in ASCII. Empty: all names.
+pub(super) fn pattern_of(search: &str) -> String {
+    if search.is_empty() {
+        return String::new();
+    }
+    let mut pattern = String::with_capacity(search.len() + 2);
+    pattern.push('%');
+    for letter in search.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// The one value of a count.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::callers::Caller;
-use super::{ServiceWrite, parse_number};
+use super::{ServiceWrite, Written, parse_number};
 use crate::app::{App, ConcurrencyLimit};
 use crate::base::{Actor, CommandId, Stopwatch, seconds};
 use crate::db::Tx;
@@ -236,14 +236,14 @@ pub async fn acknowledge(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = body.map_err(json::body_problem)?;
-    let write = ServiceWrite::new(&caller, &request, &body)?;
+    let write = ServiceWrite::new(&caller, None, &request)?;
     let request: AckRequest = json::parse(&body)?;
     let acknowledgement = Acknowledgement::new(request.outcome.into(), &request.detail).ok_or(InboxError::Detail)?;
     let id = CommandId::parse(&id).ok_or(InboxError::NotFound)?;
     let (handlers, service) = (handlers.0, caller.service.id);
     let acknowledge = move |tx: &mut Tx<'_>, _: &Actor| {
         let done = inbox::acknowledge(tx, handlers, service, id, &acknowledgement)?;
-        Ok::<_, InboxError>((200, AckResponse::from(done)))
+        Ok::<_, InboxError>(Written::new(200, &AckResponse::from(done)))
     };
-    write.run(&app, acknowledge).await
+    write.run(&app, &body, acknowledge).await
 }

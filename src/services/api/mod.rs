@@ -30,7 +30,7 @@ pub use introspect::{introspect, introspect_form};
 pub use own::{enrol, own, put_own};
 pub use revocations::revocations;
 pub use token::token;
-pub use write::ServiceWrite;
+pub use write::{ServiceWrite, Written};
 
 /// The description of the operations in this folder.
 #[derive(OpenApi)]

@@ -13,14 +13,13 @@ use super::super::model::{
     Category, Enrolled, Grant, Manifest, ManifestDraft, ResourceTypeDraft, Service, ServiceScope, Sku, StoredManifest,
 };
 use super::super::ops;
-use super::{ServiceRefusals, ServiceWrite};
+use super::{ServiceRefusals, ServiceWrite, Written};
 use crate::app::{App, NetworkQuota};
 use crate::base::{Actor, Problem};
 use crate::config::LimitKey;
 use crate::db::{Tx, View};
 use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, VisitorOf, json};
-use crate::idempotency;
 
 /// Attempts to enrol from one network: ample for an installation, and hopeless for guesses.
 const ENROLMENTS: NetworkQuota = NetworkQuota { name: "service_enrolments", per_minute: 10 };
@@ -139,7 +138,7 @@ struct TypeBody {
 }
 
 fn category() -> utoipa::openapi::Object {
-    let names = Category::ALL.into_iter().map(Category::as_str);
+    let names = Category::DECLARABLE.into_iter().map(Category::as_str);
     one_or_null(
         "The category of storage that their bytes count in. Without it, or with null: only in the total.",
         names,
@@ -315,16 +314,16 @@ pub async fn put_own(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = body.map_err(json::body_problem)?;
-    let write = ServiceWrite::new(&caller, &request, &body)?;
+    let write = ServiceWrite::new(&caller, None, &request)?;
     let draft: ManifestBody = json::parse(&body)?;
     let manifest = Manifest::new(draft.into()).map_err(ServiceError::Manifest)?;
     let put = move |tx: &mut Tx<'_>, actor: &Actor| {
-        let made = ops::put_manifest(tx, actor, &manifest)?;
-        let body = render(tx, &caller.service, None)?;
-        let with_secret = made.map(|made| render(tx, &caller.service, Some(made.expose()))).transpose()?;
-        Ok::<_, ServiceError>((idempotency::Answer { status: 200, body }, with_secret))
+        let secret = ops::put_manifest(tx, actor, &manifest)?;
+        // A stored answer has no secret.
+        let shown = secret.map(|secret| render(tx, &caller.service, Some(secret.expose()))).transpose()?;
+        Ok::<_, ServiceError>(Written::rendered(200, render(tx, &caller.service, None)?).showing(shown))
     };
-    write.run_with_secret(&app, put).await
+    write.run(&app, &body, put).await
 }
 
 /// The service and its manifest as JSON.

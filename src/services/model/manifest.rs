@@ -170,7 +170,10 @@ fn check_types(drafts: Vec<ResourceTypeDraft>) -> Result<Vec<ResourceType>, Mani
         }
         let category = match draft.category {
             None => None,
-            Some(name) => Some(Category::parse(&name).ok_or_else(|| fault(index, "category", FaultKind::Category))?),
+            Some(name) => {
+                let declared = Category::DECLARABLE.into_iter().find(|category| category.as_str() == name);
+                Some(declared.ok_or_else(|| fault(index, "category", FaultKind::Category))?)
+            }
         };
         let limit = match draft.limit {
             None => None,

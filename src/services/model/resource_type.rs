@@ -7,16 +7,22 @@ pub(in crate::services) const RESERVED_TYPES: [&str; 3] = ["training", "image", 
 
 /// Where the bytes of a resource count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Category {
+    /// Images, videos and annotations.
     Datasets,
+    /// Weights.
     Models,
+    /// Files that were made from others.
     Exports,
+    /// Everything else.
+    Other,
 }
 
 impl Category {
     /// Every category.
-    pub const ALL: [Self; 3] = [Self::Datasets, Self::Models, Self::Exports];
+    pub const ALL: [Self; 4] = [Self::Datasets, Self::Models, Self::Exports, Self::Other];
+    /// Those that a manifest can name. What has none of them is [`Category::Other`].
+    pub const DECLARABLE: [Self; 3] = [Self::Datasets, Self::Models, Self::Exports];
 
     /// The name, as it is stored and sent.
     pub const fn as_str(self) -> &'static str {
@@ -24,6 +30,7 @@ impl Category {
             Self::Datasets => "datasets",
             Self::Models => "models",
             Self::Exports => "exports",
+            Self::Other => "other",
         }
     }
 
@@ -48,7 +55,7 @@ pub struct ResourceType {
     pub label: String,
     /// The type of the resources that contain these. `None`: none does.
     pub parent: Option<String>,
-    /// `None`: the bytes of these resources count only in the total.
+    /// One of [`Category::DECLARABLE`]. `None`: their bytes are not of a category of their own.
     pub category: Option<Category>,
     /// The limit of the plan on their number. `None`: there is none.
     pub limit: Option<LimitKey>,

@@ -27,6 +27,7 @@ const WITHOUT_A_PROOF: &[(&str, &str)] = &[
     ("/settings/keys/{id}/scopes", "only takes scopes away"),
     ("/settings/usage/recalculate", "only counts"),
     ("/settings/usage/items/{id}/trash", "moves to the trash, from where it can be restored"),
+    ("/settings/trash/left/{service}", "moves to the trash, from where it can be restored"),
     ("/settings/trash/{id}/restore", "brings back, and can be undone"),
     ("/settings/trash/{id}/undo", "moves to the trash, from where it can be restored"),
     ("/settings/privacy/export", "sealed; downloading it needs a proof"),

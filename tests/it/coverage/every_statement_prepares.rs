@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 41] = [
+pub const STORES: [(&str, &[&str]); 45] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -35,9 +35,13 @@ pub const STORES: [(&str, &[&str]); 41] = [
     ("factors::passkeys", factors::PASSKEY_STATEMENTS),
     ("factors::unfinished", factors::UNFINISHED_STATEMENTS),
     ("services", services::STATEMENTS),
-    ("inbox", inbox::STATEMENTS),
+    ("inbox", inbox::COMMAND_STATEMENTS),
+    ("inbox", inbox::WEBHOOK_STATEMENTS),
     ("resources::rows", resources::ROW_STATEMENTS),
     ("resources::lists", resources::LIST_STATEMENTS),
+    ("resources::purging", resources::PURGING_STATEMENTS),
+    ("resources::sync", resources::SYNC_STATEMENTS),
+    ("resources::trash", resources::TRASH_STATEMENTS),
     ("resources::counts", resources::COUNT_STATEMENTS),
     ("resources::leases", resources::LEASE_STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),

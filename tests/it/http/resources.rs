@@ -268,3 +268,42 @@ fn another_plan_limits_what_is_created_from_then_on() {
     ada.sign_in("ada-l");
     assert!(ada.get("/activity").text().contains("free → pro"));
 }
+
+#[test]
+fn the_last_batch_of_a_full_sync_can_be_repeated() {
+    let farm = Farm::new();
+    for id in ["m-1", "m-2"] {
+        assert_eq!(farm.send("PUT", &format!("/v1/resources/{id}"), &farm.model(json!({}))).status, 201);
+    }
+    let mut item = farm.model(json!({"type": "dataset"}));
+    item["id"] = json!("d-1");
+    let last = |generation: i64, items: &[&Value]| json!({"resources": items, "full_sync": {"generation": generation, "ends": true}});
+    let batch = last(7, &[&item, &json!({"id": "d-2"})]);
+    let send = |body: &Value, key: Option<&str>| {
+        let call = farm.site.call("POST", "/v1/resources/batch").bearer(&farm.credential);
+        key.into_iter().fold(call, |call, key| call.header("Idempotency-Key", key)).json(body).send()
+    };
+
+    let first = send(&batch, None);
+
+    let answer = first.json();
+    assert_eq!((first.status, &answer["created"], &answer["missing"]), (200, &json!(1), &json!(2)), "{answer}");
+    assert_eq!(answer["rejected"][0]["code"], "missing_member");
+    let stored = || farm.send("GET", "/v1/resources/m-1", &Value::Null).json();
+    let before = stored();
+    for key in [None, Some("a"), Some("a")] {
+        let again = send(&batch, key);
+        assert_eq!((again.status, again.json()), (200, answer.clone()));
+        assert_eq!(again.header("idempotent-replayed"), "true");
+    }
+    assert_eq!(stored(), before);
+    // Another batch of the finished sync is refused, and so is the same one under a later number once that is finished.
+    let refused = |body: &Value| send(body, None).json()["code"].clone();
+    assert_eq!(refused(&last(7, &[])), "stale_generation");
+    assert_eq!(refused(&last(6, &[&item])), "stale_generation");
+    let key = Some("b");
+    assert_eq!(send(&last(8, &[&item]), key).json()["missing"], 0);
+    assert_eq!(send(&last(9, &[]), key).json()["code"], "idempotency_mismatch");
+    assert_eq!(refused(&batch), "stale_generation");
+    assert_eq!(send(&last(8, &[&item]), key).status, 200);
+}

@@ -192,3 +192,44 @@ fn the_storage_has_the_colours_of_its_fill() {
     let counted = kept.ada.submit("/settings/usage", "/settings/usage/recalculate", &[]);
     assert!(kept.ada.follow(&counted).text().contains("Recalculated. The numbers were right."));
 }
+
+#[test]
+fn what_a_disconnected_service_keeps_is_moved_to_the_trash_by_its_page_and_by_a_key() {
+    let mut kept = Kept::new("");
+    kept.put("d-1", "dataset", "Apples", None, 2_000_000);
+    kept.put("m-1", "model", "Orchard", None, 1_000);
+    assert!(!kept.ada.get(TRASH).text().contains("Kept by disconnected services"));
+    let told = kept.site.run(&["service", "disconnect", "registry", "--yes"]);
+    assert!(told.stderr.contains("Resources that it keeps: 2."), "{told:?}");
+    let listed = |kept: &Kept, scopes: &[&str]| {
+        let key = kept.site.api_key("ada-l", scopes);
+        (kept.site.call("GET", "/api/trash").bearer(&key).send().json()["leftByServices"].clone(), key)
+    };
+    let (left, narrow) = listed(&kept, &["datasets:write"]);
+    assert_eq!(
+        (&left[0]["name"], &left[0]["count"], &left[0]["sizeBytes"]),
+        (&json!("registry"), &json!(2), &json!(2_001_000))
+    );
+    let body = json!({"service": left[0]["service"]});
+    let put = |kept: &Kept, key: &str, body| kept.site.call("PUT", "/api/trash").bearer(key).json(body).send();
+    assert_eq!(put(&kept, &narrow, &body).status, 403);
+    let page = kept.ada.get(TRASH);
+    assert!(page.text().contains("2 items, 2.1 MB"), "{}", page.text());
+    let action = page.text().split('"').find(|word| word.starts_with("/settings/trash/left/")).unwrap().to_owned();
+
+    let moved = kept.ada.submit(TRASH, &action, &[]);
+    let page = kept.ada.follow(&moved).text();
+    assert!(page.contains("It is in the trash.") && page.contains("<strong>Apples"), "{page}");
+    assert!(!page.contains("Kept by disconnected services"), "{page}");
+
+    let (none, wide) = listed(&kept, &["write"]);
+    assert_eq!(none, json!(null));
+    let answer = put(&kept, &wide, &body);
+    assert_eq!((answer.status, &answer.json()["movedCount"]), (200, &json!(0)));
+    assert_eq!(put(&kept, &wide, &json!({"service": "svc_00000000000000000000000000"})).status, 404);
+    assert_eq!(
+        kept.site.call("DELETE", "/api/trash").bearer(&wide).json(&json!({"all": true})).send().json()["deletedCount"],
+        2
+    );
+    assert!(kept.ada.get("/settings/usage").text().contains("class=\"figure\">0 bytes"));
+}

@@ -459,6 +459,7 @@ const RECORDS: &[(&str, &[&str])] = &[
     ("password", &["changed_at"]),
     ("picture", &["uploaded_at"]),
     ("preference", &["updated_at"]),
+    ("purged_resource", &["purged_at"]),
     ("recovery_code", &["created_at", "used_at"]),
     ("restore_drill", &["snapshot_made_at"]),
     ("resource", &["state_at", "created_at", "updated_at", "missing_at"]),

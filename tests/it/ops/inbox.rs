@@ -152,9 +152,15 @@ fn a_failed_command_can_be_sent_again_and_a_done_one_cannot() {
 
     let retry = |id| site.write(move |tx| inbox::retry_now(tx, &Actor::Operator, id));
     assert_eq!(code(retry(done).unwrap_err()), "already_acknowledged");
+    let newest = send(&site, farm, ping());
+    let read_up_to = site.read(|view| inbox::find_command(view, newest).unwrap()).unwrap().seq;
     retry(failed).unwrap();
-    let (open, _) = site.read(|view| inbox::inbox(view, farm, 0).unwrap());
+    // A reader that has read the inbox up to here gets it.
+    let (open, _) = site.read(|view| inbox::inbox(view, farm, read_up_to).unwrap());
     assert_eq!(open.iter().map(|command| command.id).collect::<Vec<_>>(), [failed]);
+    retry(failed).unwrap();
+    let (open, _) = site.read(|view| inbox::inbox(view, farm, open[0].seq).unwrap());
+    assert_eq!(open.iter().map(|command| command.id).collect::<Vec<_>>(), [failed], "also one that is open");
     assert_eq!(site.read(|view| inbox::overdue(view).unwrap()).failed, 0);
     acknowledge(&site, farm, failed, AckOutcome::Done).unwrap();
 }

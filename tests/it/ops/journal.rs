@@ -10,6 +10,7 @@ use crate::support::TestApp;
 
 mod lines;
 mod replay;
+mod services;
 mod writing;
 
 /// A site where these people were erased, and the content of its journal.

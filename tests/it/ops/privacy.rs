@@ -7,18 +7,20 @@ use std::path::PathBuf;
 use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
 use domicile::api_keys::{self, Channel, KeyPolicy, Limits};
 use domicile::base::{
-    AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
-    WorkspaceId, Zone, days, minutes,
+    AccountId, Actor, ApiKeyId, ArtifactId, CommandId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp,
+    Visitor, WorkspaceId, Zone, days, minutes,
 };
 use domicile::billing;
 use domicile::billing::usage;
 use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
 use domicile::db::{Tx, View};
-use domicile::inbox::{self, CommandKind, NewCommand};
+use domicile::idempotency;
+use domicile::inbox::{self, AckOutcome, Acknowledgement, CommandFilter, CommandKind, NewCommand};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::tables;
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
-use domicile::resources::{self, ExternalId, NewLease, NewResource, ResourceName, Slug};
+use domicile::resources::{self, ActivityAction, ExternalId, NewActivity, NewLease, NewResource, ResourceName, Slug};
+use domicile::schedule::ACK_HANDLERS;
 use domicile::signin;
 use domicile::signin::oauth;
 use domicile::verification::{self, Verifier, VerifyRequest};
@@ -57,6 +59,11 @@ const CANARIES: [&str; 18] = [
     "canary-resource",
     "canary-slug",
 ];
+
+/// Texts that services give about a person: the ids that they use, what they answer, what they repeat. None may exist when the person
+/// was erased and the services have deleted what they had.
+const OF_SERVICES: [&str; 6] =
+    ["canary-external", "canary-idempotency", "canary-detail", "canary-answer", "canary-activity", "canary-kept-name"];
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -117,6 +124,8 @@ impl TestApp {
             let farm = Actor::Service { service: service.id, name: service.name, request: String::new() };
             usage::record_batch(tx, &farm, &batch).unwrap();
             keep_resources(tx, &farm, workspace);
+            keep_answer(tx, &farm, workspace);
+            end_resources(tx, workspace);
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
@@ -136,10 +145,18 @@ impl TestApp {
             for kind in [CommandKind::DsrExport, CommandKind::DsrErase] {
                 let data = json!({"name": CANARIES[1]});
                 let id = inbox::send(tx, service, &NewCommand { kind, workspace, subject, data, deadline: None })?;
-                tx.execute(
-                    "insert into webhook_delivery (command_id, at, duration_ms, status, answer) values (:id, 1, 2, 500, :answer)",
-                    named_params! {":id": id, ":answer": CANARIES[1]},
-                )?;
+                answered(tx, id, CANARIES[1])?;
+            }
+            // About the workspace only: one that the service has done, and one that it has not.
+            let data = json!({"resource": OF_SERVICES[0]});
+            let about = NewCommand { kind: CommandKind::UsageStop, workspace, subject: None, data, deadline: None };
+            for is_done in [true, false] {
+                let id = inbox::send(tx, service, &about)?;
+                answered(tx, id, OF_SERVICES[3])?;
+                let said = Acknowledgement::new(AckOutcome::Failed, OF_SERVICES[2]).unwrap();
+                if is_done {
+                    inbox::acknowledge(tx, ACK_HANDLERS, service, id, &said).unwrap();
+                }
             }
             Ok::<_, domicile::db::Error>(())
         })
@@ -270,6 +287,56 @@ impl TestApp {
     }
 }
 
+/// What a service answered to a webhook.
+fn answered(tx: &mut Tx<'_>, command: CommandId, answer: &str) -> Result<(), domicile::db::Error> {
+    tx.execute(
+        "insert into webhook_delivery (command_id, at, duration_ms, status, answer) values (:id, 1, 2, 500, :answer)",
+        named_params! {":id": command, ":answer": answer},
+    )?;
+    Ok(())
+}
+
+/// The stored answer to a request of a service that it may repeat.
+fn keep_answer(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId) {
+    let request = idempotency::Request {
+        actor: farm.id().unwrap(),
+        route: "PUT /v1/resources/{id}".to_owned(),
+        key: OF_SERVICES[1].into(),
+        hash: [7; 32],
+    };
+    let body = json!({"id": OF_SERVICES[0], "name": OF_SERVICES[5]}).to_string();
+    let answer = idempotency::Answer { status: 200, body, workspace: Some(workspace) };
+    idempotency::once::<domicile::db::Error>(tx, Some(&request), |_| Ok(answer)).unwrap();
+}
+
+/// Something of a service that is disconnected, and something that was deleted for good; and what a service reports.
+fn end_resources(tx: &mut Tx<'_>, workspace: WorkspaceId) {
+    let (gone, _) = create_service(tx, "gone").unwrap();
+    let gone = Actor::Service { service: gone.id, name: gone.name, request: String::new() };
+    let new = |id: &str| NewResource {
+        external_id: ExternalId::parse(id).unwrap(),
+        workspace,
+        kind: "dataset".into(),
+        name: ResourceName::parse("canary-resource").unwrap(),
+        slug: None,
+        parent: None,
+        size_bytes: 70_000,
+        version: 1,
+    };
+    resources::put(tx, &gone, &new("canary-external-left")).unwrap();
+    resources::put(tx, &gone, &new("canary-external-purged")).unwrap();
+    resources::delete_by_service(tx, &gone, &ExternalId::parse("canary-external-purged").unwrap()).unwrap();
+    let item = NewActivity {
+        workspace,
+        kind: "training".into(),
+        action: ActivityAction::Completed,
+        resource: None,
+        name: ResourceName::parse(OF_SERVICES[4]),
+    };
+    resources::report_activity(tx, &gone, &item).unwrap();
+    services::disconnect(tx, &Actor::Operator, "gone").unwrap();
+}
+
 /// A project, and a model of it in the trash, and a reserved place.
 fn keep_resources(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId) {
     let new = |id: &str, kind: &str, parent: Option<&str>| NewResource {
@@ -282,8 +349,8 @@ fn keep_resources(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId) {
         size_bytes: 5_400_000,
         version: 1,
     };
-    resources::put(tx, farm, &new("p-1", "project", None)).unwrap();
-    let (model, _) = resources::put(tx, farm, &new("m-1", "model", Some("p-1"))).unwrap();
+    resources::put(tx, farm, &new("canary-external-p", "project", None)).unwrap();
+    let (model, _) = resources::put(tx, farm, &new("canary-external-m", "model", Some("canary-external-p"))).unwrap();
     resources::trash(tx, farm, workspace, model.id).unwrap();
     let lease =
         NewLease { workspace, kind: "model".into(), quantity: 1, size_bytes: 1, lasts: resources::LEASE_DEFAULT };

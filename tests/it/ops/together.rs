@@ -60,7 +60,7 @@ fn report(actor: &Actor, events: Vec<Result<NewEvent, Fault>>) -> Report {
 
 fn render(result: BatchResult) -> Answer {
     let codes: Vec<_> = result.rejected.iter().map(|rejected| (rejected.index, rejected.fault.code())).collect();
-    Answer { status: 200, body: format!("{} {} {codes:?}", result.accepted, result.duplicates) }
+    Answer { status: 200, body: format!("{} {} {codes:?}", result.accepted, result.duplicates), workspace: None }
 }
 
 fn record(tx: &mut Tx<'_>, reports: &[Report]) -> Result<Vec<Recorded>, IdempotencyError<UsageError>> {

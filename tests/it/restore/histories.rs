@@ -4,16 +4,21 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use domicile::accounts::AccountState;
-use domicile::base::{Actor, ApiKeyId, Credits, Rng, Secret, SessionId, minutes};
+use domicile::base::{Actor, ApiKeyId, Credits, Rng, Secret, ServiceId, SessionId, hours, minutes};
 use domicile::billing::ledger::{self, Charge};
+use domicile::config::Egress;
+use domicile::db::Tx;
+use domicile::resources::{self, ExternalId, NewResource, ResourceError, ResourceName};
 use domicile::sessions::CookieState;
 use domicile::signin::{SignInOutcome, flows};
 use domicile::verification::Verifier;
-use domicile::{accounts, api_keys, audit, factors, journal, privacy, restore, sessions, signin, snapshots};
+use domicile::{
+    accounts, api_keys, audit, factors, inbox, journal, privacy, restore, services, sessions, signin, snapshots,
+};
 use tempfile::TempDir;
 
 use super::crashes::seeded;
-use crate::support::{PASSWORD, Person, TestApp, oath_code, rounds, visitor};
+use crate::support::{PASSWORD, Person, TestApp, create_service, oath_code, rounds, visitor};
 
 /// Histories of a quick and of a deep run.
 const HISTORIES: (usize, usize) = (2, 40);
@@ -40,6 +45,10 @@ struct History {
     dead_cookies: HashSet<String>,
     live_keys: Vec<(usize, String, ApiKeyId)>,
     live_cookies: Vec<(usize, Secret<String>, SessionId)>,
+    /// What a service deleted for good, and what signed its webhooks, which must never come back.
+    dead_resources: HashSet<String>,
+    dead_secrets: HashSet<Vec<u8>>,
+    dead_addresses: HashSet<String>,
     backups: Vec<PathBuf>,
     folder: TempDir,
     restores: usize,
@@ -48,7 +57,12 @@ struct History {
 
 impl History {
     fn new(rng: Rng) -> Self {
-        let site = TestApp::with(|config| config.passwords.memory_kib = 64);
+        let site = TestApp::with(|config| {
+            config.passwords.memory_kib = 64;
+            let region = config.region.clone();
+            config.egress.push(Egress { host: "127.0.0.1".into(), region, purpose: "webhooks".into() });
+        });
+        site.write(|tx| create_service(tx, "farm").map(drop)).unwrap();
         let people = NAMES.map(|name| Known {
             name,
             person: site.person(name),
@@ -65,6 +79,9 @@ impl History {
             dead_cookies: HashSet::new(),
             live_keys: Vec::new(),
             live_cookies: Vec::new(),
+            dead_resources: HashSet::new(),
+            dead_secrets: HashSet::new(),
+            dead_addresses: HashSet::new(),
             backups: Vec::new(),
             folder: TempDir::new().unwrap(),
             restores: 0,
@@ -90,7 +107,7 @@ impl History {
         self.site().clock.advance(minutes(2));
         let who = 1 + self.below(NAMES.len() - 1);
         let is_there = !self.people[who].is_erased && self.exists(who);
-        let what = self.below(13);
+        let what = self.below(17);
         self.log.push(format!("{what} {}", self.people[who].name));
         match what {
             0 | 1 => self.snapshot(),
@@ -107,6 +124,10 @@ impl History {
                 self.sign_in(who);
             }
             12 => self.restore(),
+            13 => self.register(),
+            14 => self.purge(),
+            15 => self.move_webhooks(),
+            16 => self.rotate_webhook_secret(),
             _ => {}
         }
     }
@@ -231,6 +252,69 @@ impl History {
         self.site().write(move |tx| ledger::charge(tx, &Actor::System, charge)).unwrap();
     }
 
+    fn farm(&self) -> (ServiceId, Actor) {
+        let farm = self.site().read(|view| services::find(view, "farm").unwrap());
+        (farm.id, Actor::Service { service: farm.id, name: farm.name, request: String::new() })
+    }
+
+    fn resource(&self, id: &str) -> NewResource {
+        NewResource {
+            external_id: ExternalId::parse(id).unwrap(),
+            workspace: self.people[0].person.workspace,
+            kind: "dataset".into(),
+            name: ResourceName::parse(id).unwrap(),
+            slug: None,
+            parent: None,
+            size_bytes: 10,
+            version: 1,
+        }
+    }
+
+    /// Registers something under one of a few ids, which may have been deleted for good.
+    fn register(&mut self) {
+        let id = format!("d-{}", self.below(6));
+        let (new, (_, farm)) = (self.resource(&id), self.farm());
+        let put = self.site().write(move |tx| resources::put(tx, &farm, &new));
+        assert_eq!(put.is_ok(), !self.dead_resources.contains(&id), "{id}: {put:?}");
+    }
+
+    fn purge(&mut self) {
+        let id = format!("d-{}", self.below(6));
+        let (external, (_, farm)) = (ExternalId::parse(&id).unwrap(), self.farm());
+        // A restore may have lost it, or it was never there.
+        if self.site().write(move |tx| resources::delete_by_service(tx, &farm, &external)).is_ok() {
+            self.dead_resources.insert(id);
+        }
+    }
+
+    /// The stored secret that signs webhooks, sealed: a restored one has the same bytes.
+    fn sealed_secret(&self) -> Option<Vec<u8>> {
+        let sql = "select sealed_secret from webhook_endpoint";
+        self.site().read(|view| view.find(sql, [], |row| row.get(0)).unwrap())
+    }
+
+    fn webhook_address(&self) -> Option<String> {
+        let service = self.farm().0;
+        self.site().read(|view| inbox::webhook(view, service).unwrap()).and_then(|endpoint| endpoint.url)
+    }
+
+    fn move_webhooks(&mut self) {
+        let (old, service) = (self.webhook_address(), self.farm().0);
+        let url = format!("http://127.0.0.1:9/{}", self.log.len());
+        self.site().write(move |tx| inbox::set_webhook(tx, &Actor::Operator, service, Some(&url)).map(drop)).unwrap();
+        self.dead_addresses.extend(old);
+    }
+
+    fn rotate_webhook_secret(&mut self) {
+        let (old, service) = (self.sealed_secret(), self.farm().0);
+        let rotate =
+            move |tx: &mut Tx<'_>| inbox::rotate_webhook_secret(tx, &Actor::Operator, service, hours(0)).map(drop);
+        // There may be none yet.
+        if self.site().write(rotate).is_ok() {
+            self.dead_secrets.extend(old);
+        }
+    }
+
     /// Restores a random backup, in a third of the cases twice, and checks that nothing dead came back.
     fn restore(&mut self) {
         let index = self.below(self.backups.len());
@@ -297,6 +381,15 @@ impl History {
             let enrolled = site.read(|view| factors::enrolled(view, account).unwrap());
             assert!(known.has_app || !enrolled.has_totp, "a removed app of {} is back", known.name);
         }
+        for id in &self.dead_resources {
+            let (new, (_, farm)) = (self.resource(id), self.farm());
+            let put = site.write(move |tx| resources::put(tx, &farm, &new));
+            assert!(matches!(put, Err(ResourceError::Deleted)), "{id} was deleted for good: {put:?}");
+        }
+        let secret = self.sealed_secret();
+        assert!(secret.is_none_or(|secret| !self.dead_secrets.contains(&secret)), "a replaced secret signs again");
+        let address = self.webhook_address();
+        assert!(address.is_none_or(|url| !self.dead_addresses.contains(&url)), "an old address is called again");
         let untouched = site.sign_in(NAMES[0], PASSWORD);
         assert!(matches!(untouched, Ok(SignInOutcome::Session { .. })), "{:?}", untouched.err());
         site.read(|view| ledger::check(view).map(drop)).unwrap();

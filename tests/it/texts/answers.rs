@@ -168,6 +168,7 @@ fn every_described_operation_has_its_reviewed_answer() {
     answers.add("PATCH /api/users", "refused", |call| call.bearer(&key).json(&followed));
     let item = json!({"id": "unknown", "type": "model"});
     answers.add("POST /api/trash", "unknown", |call| call.bearer(&key).json(&item));
+    answers.add("PUT /api/trash", "unknown", |call| call.bearer(&key).json(&json!({"service": "unknown"})));
     answers.add("DELETE /api/trash", "unknown", |call| call.bearer(&key).json(&item));
     answers.add("POST /v1/key-exposures", "ok", |call| call.json(&json!([{"token": key}])));
     answers.add("GET /api/storage", "exposed-key", |call| call.bearer(&key));

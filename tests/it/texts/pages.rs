@@ -143,6 +143,11 @@ fn resource_pages(pages: &mut Pages, ada: &mut Browser) {
     let path = text.split('"').find(|word| word.starts_with("/settings/trash/res_") && word.ends_with("/delete"));
     let answer = ada.get(path.unwrap());
     pages.add("settings.trash.item.delete", 200, &answer);
+    let call = |method, path: &str| pages.site.call(method, path).bearer(&service);
+    assert!(call("PUT", "/v1/resources/d-2").json(&body).send().status < 300);
+    pages.site.run(&["service", "disconnect", "registry", "--yes"]).ok();
+    let answer = ada.get("/settings/trash");
+    pages.add("settings.trash.left", 200, &answer);
 }
 
 fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {

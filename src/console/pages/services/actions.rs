@@ -13,6 +13,7 @@ use crate::api_keys::parse_overlap;
 use crate::base::{Problem, ServiceId};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, OperatorInSession, redirect_with_flash};
+use crate::resources;
 use crate::services::{self, Service, ServiceError};
 
 /// How long the old credential stays valid.
@@ -126,6 +127,8 @@ struct DisconnectPage {
     context: PageContext,
     id: String,
     name: String,
+    /// In use, in all workspaces.
+    resources: u64,
 }
 
 /// `GET /admin/services/{id}/disconnect`: asks for confirmation.
@@ -138,7 +141,8 @@ pub async fn confirm_disconnect(
     let (id, service) = find(&app, &path).await?;
     let mut context = PageContext::new(&app, &request, "Disconnect a service");
     context.path = PATH.to_owned();
-    page::render(&DisconnectPage { context, id: id.to_string(), name: service.name })
+    let resources = app.read_offloaded(move |view| resources::count_active_of(view, id)).await?;
+    page::render(&DisconnectPage { context, id: id.to_string(), name: service.name, resources })
 }
 
 /// `POST /admin/services/{id}/disconnect`.

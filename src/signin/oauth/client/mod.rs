@@ -25,9 +25,11 @@ use crate::outbound::CallError;
 /// The calls that fail until somebody changes the settings are not the provider's fault.
 fn unavailable(provider: &Provider, cause: CallError) -> OauthError {
     match cause {
-        CallError::Address(_) | CallError::Undeclared(_) | CallError::Private { .. } | CallError::Authorities(_) => {
-            misconfigured(provider, cause.to_string())
-        }
+        CallError::Address(_)
+        | CallError::Undeclared(_)
+        | CallError::NotForWebhooks(_)
+        | CallError::Private { .. }
+        | CallError::Authorities(_) => misconfigured(provider, cause.to_string()),
         CallError::TooSlow | CallError::TooLong(_) | CallError::Failed(_) => {
             OauthError::Unavailable { provider: provider.label.clone(), cause }
         }

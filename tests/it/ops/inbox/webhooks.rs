@@ -90,7 +90,8 @@ fn read_request(stream: &TcpStream) -> Option<Received> {
 fn site() -> TestApp {
     TestApp::with(|config| {
         let region = config.region.clone();
-        config.egress.push(Egress { host: "127.0.0.1".into(), region, purpose: "webhooks".into() });
+        config.egress.push(Egress { host: "127.0.0.1".into(), region: region.clone(), purpose: "webhooks".into() });
+        config.egress.push(Egress { host: "idp.example".into(), region, purpose: "sign-in".into() });
     })
 }
 
@@ -186,20 +187,87 @@ fn what_waits_for_a_service_is_due_when_it_works_again() {
     let hook = Hook::new({
         let count = std::sync::atomic::AtomicU32::new(0);
         move |_, stream| {
-            let is_down = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 4;
+            let is_down = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 3;
             respond(stream, if is_down { "503 Service Unavailable" } else { "204 No Content" }, "");
         }
     });
     set(&site, farm, &hook.url);
-    send(&site, farm, ping());
-    send(&site, farm, ping());
-    assert_eq!(deliver(&site), 2);
-    site.clock.advance(seconds(5));
-    assert_eq!(deliver(&site), 2);
+    let all: Vec<_> = (0..1_000).map(|_| ping()).collect();
+    site.write(move |tx| all.iter().try_for_each(|new| inbox::send(tx, farm, new).map(drop))).unwrap();
+    // A thousand commands wait, and a service that takes none gets one call for each pause.
+    assert_eq!(deliver(&site), 1);
+    assert_eq!(deliver(&site), 0);
+    for wait in [seconds(5), minutes(5)] {
+        site.clock.advance(wait - seconds(1));
+        assert_eq!(deliver(&site), 0);
+        site.clock.advance(seconds(1));
+        assert_eq!((deliver(&site), deliver(&site)), (1, 0));
+    }
     assert!(matches!(state(&site, farm), WebhookState::Failing(_)));
-    // Both wait five minutes now. A new command is taken, and with it both others.
+    assert_eq!(site.number("select max(attempts) from service_command"), 1, "each call had another command");
+    // A new command does not end the pause. At its end one is taken, and with it all others.
     send(&site, farm, ping());
-    assert_eq!((deliver(&site), state(&site, farm)), (3, WebhookState::Working));
+    assert_eq!(deliver(&site), 0);
+    site.clock.advance(minutes(30));
+    assert_eq!((deliver(&site), state(&site, farm)), (1_001, WebhookState::Working));
+    assert_eq!(hook.count(), 1_004);
+}
+
+#[test]
+fn a_service_that_says_when_it_can_be_called_again_is_called_then() {
+    let site = site();
+    let later = |status: &'static str, after: &'static str| {
+        Hook::answering(Box::leak(format!("{status}\r\nRetry-After: {after}").into_boxed_str()), "")
+    };
+    let cases = [
+        ("soon", later("503 Service Unavailable", "90"), seconds(90)),
+        ("limited", later("429 Too Many Requests", "7200"), hours(2)),
+        ("at-once", later("503 Service Unavailable", "0"), seconds(5)),
+        ("never", later("503 Service Unavailable", "99999999999"), days(1)),
+        // These say nothing that counts.
+        ("other", later("500 Internal Server Error", "90"), seconds(5)),
+        ("date", later("503 Service Unavailable", "Wed, 21 Oct 2099 07:28:00 GMT"), seconds(5)),
+        ("nonsense", later("503 Service Unavailable", "-1"), seconds(5)),
+    ];
+    for (name, hook, wait) in cases {
+        let farm = service(&site, name);
+        set(&site, farm, &hook.url);
+        let first = send(&site, farm, ping());
+        send(&site, farm, ping());
+        assert_eq!(deliver(&site), 1, "{name}");
+        let endpoint = site.read(|view| inbox::webhook(view, farm).unwrap()).unwrap();
+        assert_eq!(endpoint.paused_until, Some(site.clock.now().plus(wait)), "{name}");
+        site.clock.advance(wait - seconds(1));
+        assert_eq!(deliver(&site), 0, "{name}");
+
+        // An operator need not wait, and a new address neither.
+        site.write(move |tx| inbox::retry_now(tx, &Actor::Operator, first)).unwrap();
+        assert_eq!(deliver(&site), 1, "{name}");
+        let good = Hook::answering("200 OK", "");
+        set(&site, farm, &good.url);
+        assert_eq!((deliver(&site), state(&site, farm)), (2, WebhookState::Working), "{name}");
+    }
+}
+
+#[test]
+fn an_answer_about_a_person_who_is_erased_during_the_call_is_not_stored() {
+    let site = site();
+    let (farm, ada) = (service(&site, "farm"), site.person("ada-l"));
+    let (app, id) = (site.app.clone(), ada.account.id);
+    let hook = Hook::new(move |_, stream| {
+        let erased = app.store().write_blocking(move |tx| domicile::privacy::erase(tx, &Actor::Operator, id));
+        erased.unwrap();
+        respond(stream, "500 Internal Server Error", "canary-answer");
+    });
+    set(&site, farm, &hook.url);
+    let kind = inbox::CommandKind::DsrErase;
+    let new = inbox::NewCommand { kind, workspace: Some(ada.workspace), subject: Some(id), ..ping() };
+    let command = send(&site, farm, new);
+
+    assert_eq!(deliver(&site), 1);
+
+    assert_eq!((last(&site, command).status, last(&site, command).answer.as_str()), (Some(500), ""));
+    assert_eq!(site.columns_with("canary-answer"), Vec::<String>::new());
 }
 
 #[test]
@@ -348,6 +416,8 @@ fn only_addresses_that_may_be_called_are_accepted() {
         ("https://service.example/hook", "webhook_host_undeclared"),
         ("https://10.0.0.5/hook", "webhook_host_undeclared"),
         ("https://169.254.169.254/latest", "webhook_host_undeclared"),
+        // Declared for something else.
+        ("https://idp.example/hook", "webhook_host_undeclared"),
         // This machine has more names, and only one is declared.
         ("http://localhost/hook", "webhook_host_undeclared"),
         ("http://[::1]/hook", "webhook_host_undeclared"),

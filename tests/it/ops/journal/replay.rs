@@ -17,13 +17,13 @@ use rusqlite::named_params;
 use crate::support::{KeyBuilder, PASSWORD, Person, TestApp, create_service};
 
 /// A backup of a site, which goes on afterwards.
-struct Backup {
+pub struct Backup {
     folder: tempfile::TempDir,
     known: journal::Head,
 }
 
 impl Backup {
-    fn of(site: &TestApp) -> Self {
+    pub fn of(site: &TestApp) -> Self {
         snapshots::publish(&site.app).unwrap();
         let folder = tempfile::TempDir::new().unwrap();
         std::fs::copy(site.layout().snapshot(), folder.path().join("domicile.sqlite")).unwrap();
@@ -32,7 +32,7 @@ impl Backup {
     }
 
     /// The database of the backup, with the journal that the site has now.
-    fn restored_with_journal_of(&self, site: &TestApp) -> (TestApp, Replayed) {
+    pub fn restored_with_journal_of(&self, site: &TestApp) -> (TestApp, Replayed) {
         let restored = TestApp::from_snapshot(self.folder.path(), &site.clock.now().rfc3339());
         let mut entries = Vec::new();
         let path = site.layout().tombstones();

@@ -54,6 +54,12 @@ impl TestApp {
                 let lots = "select balance_micro from ledger_balance join credit_lot using (account_id)";
                 view.list(lots, [], |row| row.get(0)).unwrap()
             }
+            // What was deleted for good is not the person's any more.
+            "resource" => {
+                let sql =
+                    format!("select distinct {name} from resource where {name} is not null and state <> 'purged'");
+                view.list(&sql, [], |row| row.get(0)).unwrap()
+            }
             _ => column(view, table.name, name),
         });
         values.into_iter().map(|value| written(cell, value)).filter(|text| !text.is_empty()).collect()

@@ -126,6 +126,93 @@ fn an_erasure_treats_every_table_as_the_data_map_says() {
 }
 
 #[test]
+fn what_services_gave_stays_only_where_they_delete_by_it_and_goes_when_they_have() {
+    let site = TestApp::new();
+    let ada = site.person_with_all_data();
+    let is_declared = |full: &str| {
+        let (table, column) = full.split_once('.').unwrap();
+        let declared = tables().find(|one| one.name == table).unwrap().columns.iter().find(|one| one.name == column);
+        declared.is_some_and(|column| column.purpose.is_some())
+    };
+    for (trace, columns) in [
+        (OF_SERVICES[0], &["kept_answer.body", "resource.external_id", "service_command.payload_json"][..]),
+        (OF_SERVICES[2], &["service_command.detail"]),
+        (OF_SERVICES[3], &["webhook_delivery.answer"]),
+        (OF_SERVICES[5], &["kept_answer.body"]),
+        // As a digest, and sealed.
+        (OF_SERVICES[1], &[]),
+        (OF_SERVICES[4], &[]),
+        ("canary-external-purged", &[]),
+    ] {
+        let found = site.columns_with(trace);
+        assert_eq!(found, columns, "{trace}");
+        assert!(found.iter().all(|column| is_declared(column)), "{found:?}: tag it as personal(..) in tables.rs");
+    }
+
+    site.delete(&ada, "DELETE", PASSWORD).unwrap();
+
+    let needed = ["resource.external_id", "service_command.payload_json"];
+    for trace in OF_SERVICES {
+        let expected = if trace == OF_SERVICES[0] { &needed[..] } else { &[] };
+        assert_eq!(site.columns_with(trace), expected, "{trace}");
+    }
+    assert_eq!(site.columns_with("canary-external-left"), Vec::<String>::new(), "nobody can be asked to delete it");
+
+    let farm = site.read(|view| services::find(view, "farm").unwrap()).id;
+    let all = |site: &TestApp| {
+        site.read(|view| inbox::list_commands(view, farm, CommandFilter::All, None, 100).unwrap()).rows
+    };
+    let acknowledge = |id, outcome| {
+        let said = Acknowledgement::new(outcome, OF_SERVICES[2]).unwrap();
+        site.write(move |tx| inbox::acknowledge(tx, ACK_HANDLERS, farm, id, &said)).unwrap()
+    };
+    let open = all(&site);
+    let mut kinds: Vec<_> = open.iter().map(|command| command.kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["dsr.erase", "resource.purge", "resource.purge"]);
+    // One could not be deleted; it is asked for again a day later.
+    let failed = open.iter().find(|command| command.kind == CommandKind::ResourcePurge).unwrap().id;
+    acknowledge(failed, AckOutcome::Failed);
+    for command in open.iter().filter(|command| command.id != failed) {
+        let first = acknowledge(command.id, AckOutcome::Done);
+        assert_eq!(acknowledge(command.id, AckOutcome::Done), first);
+    }
+    assert_eq!(site.columns_with(OF_SERVICES[0]), ["resource.external_id"], "the service must still delete it");
+    assert_eq!(site.columns_with(OF_SERVICES[2]), Vec::<String>::new());
+    site.clock.advance(hours(25));
+    site.write(resources::purge_due).unwrap();
+    site.write(resources::send_purges).unwrap();
+    assert_eq!(site.columns_with(OF_SERVICES[0]), needed);
+    let again = all(&site).remove(0).id;
+    acknowledge(again, AckOutcome::Done);
+
+    for trace in OF_SERVICES {
+        assert_eq!(site.columns_with(trace), Vec::<String>::new(), "{trace}");
+    }
+    assert_eq!(site.number("select count(*) from resource where state <> 'purged'"), 0);
+    assert_eq!(site.number("select count(*) from purged_resource"), 4);
+}
+
+#[test]
+fn ids_that_were_stored_before_they_became_digests_go_with_an_erasure() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let workspace = ada.workspace;
+    site.write(move |tx| {
+        end_resources(tx, workspace);
+        tx.execute("delete from purged_resource", [])?;
+        tx.execute("update resource set external_id = 'canary-old' where state = 'purged'", [])
+    })
+    .unwrap();
+    assert_eq!(site.columns_with("canary-old"), ["resource.external_id"]);
+
+    site.erase(Actor::Operator, ada.account.id).unwrap();
+
+    assert_eq!(site.columns_with("canary-"), Vec::<String>::new());
+    assert_eq!(site.number("select count(*) from purged_resource"), 2);
+}
+
+#[test]
 fn an_erasure_does_not_change_data_of_other_people() {
     let site = TestApp::new();
     let (ada, bob) = (site.person_with_all_data(), site.person("bob-bob"));

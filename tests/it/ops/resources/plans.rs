@@ -5,7 +5,10 @@ use std::time::Instant;
 use domicile::base::{Actor, ResourceId};
 use domicile::config::LimitKey;
 use domicile::db;
-use domicile::resources::{self, BATCH_MAX, COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, TrashFilter};
+use domicile::resources::{
+    self, BATCH_MAX, COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, PURGING_STATEMENTS, SYNC_STATEMENTS,
+    TRASH_STATEMENTS, TrashFilter,
+};
 
 use super::new;
 use crate::support::{TestApp, create_service, rounds};
@@ -16,19 +19,39 @@ const COUNTS_ALL: [&str; 2] = ["sum(state <> 'purged') as used", "sum((state <> 
 #[test]
 fn no_list_reads_a_whole_table_or_sorts_it() {
     let connection = db::in_memory().unwrap();
-    for statement in LIST_STATEMENTS.iter().chain(COUNT_STATEMENTS).chain(LEASE_STATEMENTS) {
+    let lists =
+        [LIST_STATEMENTS, TRASH_STATEMENTS, PURGING_STATEMENTS, SYNC_STATEMENTS, COUNT_STATEMENTS, LEASE_STATEMENTS];
+    for statement in lists.concat() {
         let mut explained = connection.prepare(&format!("explain query plan {statement}")).unwrap();
         let rows = explained.raw_query();
         let steps: Vec<String> = rows.mapped(|row| row.get::<_, String>("detail")).map(Result::unwrap).collect();
         let is_bad = |step: &&String| {
-            let scans = step.starts_with("SCAN") && !step.contains("USING") && !step.contains("listed");
+            let scans = step.starts_with("SCAN")
+                && !step.contains("USING")
+                && !step.contains("listed")
+                && !step.contains("matched");
             // A page of at most 200 rows is sorted after it was found.
-            let sorts = step.contains("USE TEMP B-TREE FOR ORDER BY") && !statement.contains("with listed");
+            let sorts = step.contains("USE TEMP B-TREE FOR ORDER BY") && !statement.contains("listed (id)");
             scans && step.contains("resource") || sorts
         };
         let counts = COUNTS_ALL.iter().any(|part| statement.contains(part));
         let bad: Vec<_> = steps.iter().filter(is_bad).collect();
         assert!(bad.is_empty() || counts, "{bad:?} in {statement}");
+    }
+}
+
+#[test]
+fn the_trash_is_searched_in_its_index_alone() {
+    let connection = db::in_memory().unwrap();
+    let searches: Vec<_> =
+        TRASH_STATEMENTS.iter().filter(|statement| statement.contains("name like :pattern")).collect();
+    assert_eq!(searches.len(), 2);
+    for statement in searches {
+        let mut explained = connection.prepare(&format!("explain query plan {statement}")).unwrap();
+        let rows = explained.raw_query();
+        let steps: Vec<String> = rows.mapped(|row| row.get::<_, String>("detail")).map(Result::unwrap).collect();
+        let reads_all: Vec<_> = steps.iter().filter(|step| step.contains("resource_trash ")).collect();
+        assert!(reads_all.len() == 1 && reads_all[0].contains("USING COVERING INDEX"), "{steps:?}");
     }
 }
 

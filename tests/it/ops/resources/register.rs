@@ -1,8 +1,8 @@
 //! Services register what they keep: by version, with parents, one or many at a time.
 
-use domicile::base::{Actor, WorkspaceId};
+use domicile::base::{Actor, Problem, WorkspaceId};
 use domicile::config::LimitKey;
-use domicile::resources::{self, Change, NewResource, ResourceError, ResourceName, State};
+use domicile::resources::{self, Change, NUMBER_MAX, NewResource, ResourceError, ResourceName, State};
 
 use super::{Farm, id};
 
@@ -160,6 +160,53 @@ fn a_batch_takes_what_is_good_and_says_what_is_not() {
 }
 
 #[test]
+fn sizes_never_come_to_more_than_numbers_can_hold() {
+    let mut farm = Farm::new(&[]);
+    let huge = |farm: &Farm, id: &str, size_bytes| NewResource { size_bytes, ..farm.new_of("dataset", id) };
+    // Without a limit of the plan, too.
+    farm.put(&huge(&farm, "d-1", NUMBER_MAX - 10)).unwrap();
+    farm.put(&huge(&farm, "d-2", 10)).unwrap();
+    let before = farm.rows();
+    let is_full = |refused: ResourceError| {
+        let expected = "limit_reached";
+        let ResourceError::LimitReached { limit, max, current, plan } = refused else { panic!("{refused:?}") };
+        assert_eq!(Problem::from(ResourceError::LimitReached { limit, max, current, plan }).code, expected);
+        (limit, max, current) == (LimitKey::StorageBytes, NUMBER_MAX, NUMBER_MAX)
+    };
+    assert!(is_full(farm.put(&huge(&farm, "d-3", 1)).unwrap_err()));
+    assert!(is_full(farm.put(&NewResource { version: 2, ..huge(&farm, "d-2", 11) }).unwrap_err()));
+    assert!(is_full(farm.lease("dataset", 1, 1).unwrap_err()));
+    let (service, workspace) = (farm.farm.clone(), farm.ada.workspace);
+    let checked = |farm: &mut Farm, bytes| {
+        farm.site.read(|tx| resources::check_limits(tx, &service, workspace, "dataset", 1, bytes).unwrap()).refusal
+    };
+    assert!(is_full(checked(&mut farm, NUMBER_MAX).unwrap()));
+    assert!(checked(&mut farm, 0).is_none());
+    let batch = (0..1_000).map(|number| Ok(huge(&farm, &format!("b-{number}"), NUMBER_MAX))).collect();
+    let result = farm.site.write(|tx| resources::put_batch(tx, &farm.farm, batch, None)).unwrap();
+    assert_eq!((result.created, result.rejected.len()), (0, 1_000));
+    assert_eq!(farm.rows(), before);
+
+    // What makes it smaller, or needs no bytes, is taken; what is reserved counts.
+    farm.put(&huge(&farm, "d-4", 0)).unwrap();
+    farm.put(&NewResource { version: 2, ..huge(&farm, "d-2", 4) }).unwrap();
+    farm.lease("dataset", 1, 6).unwrap();
+    assert!(is_full(farm.put(&NewResource { version: 3, ..huge(&farm, "d-2", 5) }).unwrap_err()));
+    assert!(farm.is_counted_right());
+}
+
+#[test]
+fn an_update_may_take_storage_over_the_limit_of_the_plan() {
+    let mut farm = Farm::new(&[(LimitKey::StorageBytes, 150)]);
+    let model = farm.new_of("model", "m-1");
+    farm.put(&model).unwrap();
+    // It says what is there. Only what is created is limited.
+    farm.put(&NewResource { size_bytes: 500, version: 2, ..model }).unwrap();
+    assert_eq!(farm.uses(LimitKey::Models).0, 500);
+    assert!(matches!(farm.put(&farm.new_of("model", "m-2")), Err(ResourceError::LimitReached { current: 500, .. })));
+}
+
+#[test]
 fn a_full_sync_marks_what_it_does_not_name_and_deletes_nothing() {
     let mut farm = Farm::new(&[]);
     let models: Vec<_> = (0..3).map(|number| farm.new_of("model", &format!("m-{number}"))).collect();
@@ -172,10 +219,12 @@ fn a_full_sync_marks_what_it_does_not_name_and_deletes_nothing() {
         let mut missing = 0;
         loop {
             match farm.site.write(|tx| resources::end_sync(tx, &service, generation))? {
-                0 => return Ok::<_, ResourceError>(missing),
+                0 => break,
                 more => missing += more,
             }
         }
+        farm.site.write(|tx| resources::finish_sync(tx, &service, generation, None))?;
+        Ok::<_, ResourceError>(missing)
     };
 
     assert_eq!(sync(&mut farm, 7, &[0]).unwrap(), 2);

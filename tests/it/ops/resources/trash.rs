@@ -1,12 +1,14 @@
 //! The trash: cascades, the parent rule, 30 days, roles.
 
-use domicile::base::{Actor, Problem, Role, hours};
+use domicile::base::{Actor, ApiKeyId, Problem, ResourceId, Role, Scopes, WorkspaceId, hours};
 use domicile::config::LimitKey;
+use domicile::db::Tx;
 use domicile::inbox::{self, AckOutcome, CommandFilter, InboxError};
-use domicile::resources::{self, ItemFilter, ItemPage, NewResource, ResourceError, State, TrashFilter};
+use domicile::resources::{self, CASCADE_STEP, ItemFilter, ItemPage, NewResource, ResourceError, State, TrashFilter};
 use domicile::services::{self, WorkspaceGrant};
 
 use super::{Farm, id};
+use crate::support::{default_settings, visitor};
 
 fn all() -> TrashFilter {
     TrashFilter { limit: 50, ..TrashFilter::default() }
@@ -53,6 +55,70 @@ fn a_project_takes_its_models_along_and_brings_them_back() {
 }
 
 #[test]
+fn a_key_changes_only_what_it_has_the_rights_for_also_below() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    let model = farm.registered("model", "m-1", Some("p-1"));
+    let (deployment, export) = (farm.registered("deployment", "x-1", None), farm.registered("export", "e-1", None));
+    let dataset = farm.registered("dataset", "d-1", None);
+    let (workspace, account) = (farm.ada.workspace, farm.ada.account.id);
+    let holder = |scopes: &str| {
+        let table = &default_settings().config.scopes;
+        let scopes = scopes.split(' ').map(|scope| table.parse(scope).unwrap()).reduce(Scopes::union).unwrap();
+        let key = ApiKeyId::parse("key_01k0r3v9qz8h2f7n5m4c6x1b0a").unwrap();
+        Actor::KeyHolder { key, account, workspace, scopes, visitor: visitor() }
+    };
+    let (projects, both) = (holder("projects:write"), holder("projects:write models:write"));
+    type Move = fn(&mut Tx<'_>, &Actor, WorkspaceId, ResourceId) -> Result<usize, ResourceError>;
+    let moved = |farm: &mut Farm, actor: &Actor, operation: Move, id| {
+        let before = farm.rows();
+        let moved = farm.site.write(|tx| operation(tx, actor, workspace, id));
+        if moved.is_err() {
+            assert_eq!(farm.rows(), before, "nothing half done");
+        }
+        moved
+    };
+    let is_refused = |moved| matches!(moved, Err(ResourceError::NotAllowed));
+
+    assert!(is_refused(moved(&mut farm, &projects, resources::trash, project)));
+    assert_eq!(moved(&mut farm, &both, resources::trash, project).unwrap(), 1);
+    assert!(is_refused(moved(&mut farm, &projects, resources::restore, project)));
+    assert!(is_refused(moved(&mut farm, &projects, resources::delete_for_good, project)));
+    assert_eq!(farm.states(&[project, model]), [State::Trashed, State::Trashed]);
+    let empty = |farm: &mut Farm, scopes: &str| {
+        let actor = holder(scopes);
+        let before = farm.rows();
+        let emptied = farm.site.write(|tx| resources::empty_trash(tx, &actor, workspace));
+        assert!(emptied.is_ok() || farm.rows() == before);
+        emptied
+    };
+    assert!(is_refused(empty(&mut farm, "projects:write datasets:write")));
+    assert_eq!(moved(&mut farm, &both, resources::restore, project).unwrap(), 1);
+    // Without models in it, the right for projects is enough.
+    farm.trash(model).unwrap();
+    assert_eq!(moved(&mut farm, &projects, resources::trash, project).unwrap(), 0);
+    assert_eq!(moved(&mut farm, &projects, resources::restore, project).unwrap(), 0);
+    // What is below it is deleted with it, however it came to the trash.
+    moved(&mut farm, &projects, resources::trash, project).unwrap();
+    assert!(is_refused(moved(&mut farm, &projects, resources::delete_for_good, project)));
+    assert_eq!(moved(&mut farm, &both, resources::delete_for_good, project).unwrap(), 2);
+
+    // Types with a right of their own, and one without: it needs the right to write all.
+    assert!(is_refused(moved(&mut farm, &both, resources::trash, deployment)));
+    assert!(moved(&mut farm, &holder("deployments:write"), resources::trash, deployment).is_ok());
+    assert!(is_refused(moved(
+        &mut farm,
+        &holder("projects:write datasets:write models:write"),
+        resources::trash,
+        export
+    )));
+    assert!(moved(&mut farm, &holder("write"), resources::trash, export).is_ok());
+    farm.trash(dataset).unwrap();
+    assert!(is_refused(empty(&mut farm, "projects:write datasets:write models:write")));
+    assert_eq!(empty(&mut farm, "write").unwrap(), 3);
+}
+
+#[test]
 fn the_trash_is_filtered_searched_and_paged() {
     let mut farm = Farm::new(&[]);
     for number in 0..5 {
@@ -77,7 +143,11 @@ fn the_trash_is_filtered_searched_and_paged() {
     assert_eq!(found(TrashFilter { search: "the M-3".into(), ..all() }), (1, "m-3".into()));
     assert_eq!(found(TrashFilter { search: "-3".into(), ..all() }), (2, "d-3 m-3".into()));
     assert_eq!(found(TrashFilter { search: "-3".into(), kinds: kinds(&["dataset"]), ..all() }), (1, "d-3".into()));
-    assert_eq!(found(TrashFilter { search: "%".into(), ..all() }), (0, String::new()));
+    for nothing in ["%", "_", "\\", "m%3", "m_3"] {
+        assert_eq!(found(TrashFilter { search: nothing.into(), ..all() }), (0, String::new()), "{nothing}");
+    }
+    let beyond = TrashFilter { search: "the".into(), offset: 20, ..all() };
+    assert_eq!(found(beyond), (10, String::new()), "a page after the last one");
 }
 
 #[test]
@@ -304,4 +374,112 @@ fn a_service_sees_nothing_of_a_workspace_that_was_taken_away() {
     assert_eq!(list(&mut farm), 0);
     let renewed = farm.site.write(|tx| resources::renew(tx, &service, lease.id, resources::LEASE_DEFAULT));
     assert!(matches!(renewed, Err(ResourceError::NoWorkspace)), "{renewed:?}");
+}
+
+#[test]
+fn what_a_disconnected_service_keeps_is_moved_to_the_trash_and_free_at_once_when_it_is_deleted() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    let model = farm.registered("model", "m-1", Some("p-1"));
+    let trashed = farm.registered("dataset", "d-1", None);
+    farm.trash(trashed).unwrap();
+    let (other, workspace, service) = (farm.other.clone(), farm.ada.workspace, farm.service());
+    let kept = NewResource { external_id: id("d-9"), ..farm.new_of("dataset", "d-9") };
+    let kept = farm.site.write(|tx| resources::put(tx, &other, &kept)).unwrap().0.id;
+    let left = |farm: &mut Farm| farm.site.read(|tx| resources::leftovers(tx, workspace).unwrap());
+    let moved = |farm: &mut Farm, actor: &Actor, service| {
+        farm.site.write(|tx| resources::trash_leftovers(tx, actor, workspace, service))
+    };
+    let ada = farm.ada.by_browser();
+    let before = farm.rows();
+    assert_eq!(left(&mut farm), []);
+    assert!(matches!(moved(&mut farm, &ada, service), Err(ResourceError::NotFound)), "it is connected");
+    farm.site.write(|tx| services::disconnect(tx, &Actor::Operator, "farm")).unwrap();
+    assert_eq!(farm.site.read(|tx| resources::count_active_of(tx, service).unwrap()), 2);
+    let only = left(&mut farm);
+    assert_eq!((only.len(), only[0].name.as_str(), only[0].items, only[0].size_bytes), (1, "farm", 2, 200));
+
+    let (viewer, other_person) = (farm.member("viewer-v", Role::Viewer), farm.site.person("bob-bob").by_browser());
+    let with_events = farm.rows();
+    assert!(matches!(moved(&mut farm, &viewer, service), Err(ResourceError::NotAllowed)));
+    assert!(matches!(moved(&mut farm, &other_person, service), Err(ResourceError::NotFound)));
+    assert!(matches!(moved(&mut farm, &other, service), Err(ResourceError::NotFound)));
+    assert_eq!(farm.rows(), with_events);
+    assert!(with_events > before);
+
+    assert_eq!(moved(&mut farm, &ada, service).unwrap(), 2);
+    assert_eq!(moved(&mut farm, &ada, service).unwrap(), 0);
+    assert_eq!(left(&mut farm), []);
+    let ids = [project, model, trashed, kept];
+    assert_eq!(farm.states(&ids), [State::Trashed, State::Trashed, State::Trashed, State::Active]);
+    assert_eq!(farm.listed(&all()).total, 2, "the model is listed with its project");
+    assert_eq!(farm.uses(LimitKey::Models), (400, 0, 1, 0));
+    assert_eq!(farm.site.write(|tx| resources::empty_trash(tx, &ada, workspace)).unwrap(), 3);
+    assert_eq!(farm.states(&ids), [State::Purged, State::Purged, State::Purged, State::Active]);
+    assert_eq!(farm.uses(LimitKey::Models), (100, 0, 0, 0));
+    assert!(farm.is_counted_right());
+}
+
+#[test]
+fn a_large_tree_is_moved_a_part_at_a_time() {
+    let mut farm = Farm::new(&[]);
+    let project = farm.registered("project", "p-1", None);
+    let (service, step) = (farm.farm.clone(), CASCADE_STEP as usize);
+    // 450 models in a project, and a deployment below the last one.
+    let models: Vec<_> = (0..450).map(|number| format!("m-{number}")).collect();
+    for part in models.chunks(1_000) {
+        let new = |name: &String| Ok(NewResource { parent: Some(id("p-1")), ..farm.new_of("model", name) });
+        let batch = part.iter().map(new).collect();
+        assert_eq!(farm.site.write(|tx| resources::put_batch(tx, &service, batch, None)).unwrap().created, part.len());
+    }
+    farm.registered("deployment", "x-1", Some("m-449"));
+    let counts = |farm: &mut Farm| {
+        let sql = "select coalesce(sum(state = 'active'), 0), coalesce(sum(state = 'trashed'), 0), \
+                   coalesce(sum(state = 'purging'), 0) from resource";
+        farm.site.read(|tx| tx.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap())
+    };
+    let follow = |farm: &mut Farm| {
+        let mut parts = Vec::new();
+        loop {
+            let followers = farm.site.read(|tx| resources::list_followers(tx, CASCADE_STEP).unwrap());
+            match farm.site.write(|tx| resources::move_followers(tx, &followers)).unwrap() {
+                0 => return parts,
+                moved => parts.push(moved),
+            }
+        }
+    };
+
+    assert_eq!(farm.trash(project).unwrap() + 1, step);
+    assert_eq!(counts(&mut farm), (202, 250, 0));
+    // Restored before the rest has followed, and moved again.
+    farm.restore(project).unwrap();
+    assert_eq!((follow(&mut farm), counts(&mut farm)), (vec![], (452, 0, 0)));
+    farm.trash(project).unwrap();
+    assert_eq!(follow(&mut farm), [201, 1], "the deployment follows its model");
+    assert_eq!((follow(&mut farm), counts(&mut farm)), (vec![], (0, 452, 0)));
+    let listed = farm.listed(&all());
+    assert_eq!((listed.total, listed.items[0].cascaded), (1, 451));
+    assert!(farm.is_counted_right());
+
+    assert_eq!(farm.restore(project).unwrap(), step);
+    assert_eq!((follow(&mut farm), counts(&mut farm)), (vec![201], (452, 0, 0)));
+
+    farm.trash(project).unwrap();
+    assert_eq!(farm.delete(project).unwrap(), step);
+    assert_eq!(counts(&mut farm).2, 250);
+    // The project is deleted last, so that nothing is left without it.
+    let asked = |farm: &mut Farm| {
+        let sql =
+            "select count(*) from service_command where kind = 'resource.purge' and payload_json like '%\"p-1\"%'";
+        farm.site.read(|tx| tx.one(sql, [], |row| row.get::<_, i64>(0)).unwrap())
+    };
+    farm.site.write(resources::send_purges).unwrap();
+    assert_eq!(asked(&mut farm), 0);
+    follow(&mut farm);
+    assert_eq!(counts(&mut farm), (0, 0, 452));
+    while farm.site.write(resources::send_purges).unwrap() > 0 {}
+    assert_eq!(asked(&mut farm), 1);
+    assert_eq!(farm.acknowledge(AckOutcome::Done), 452);
+    assert_eq!(farm.uses(LimitKey::Models), (0, 0, 0, 0));
+    assert!(farm.is_counted_right());
 }
