@@ -137,6 +137,12 @@ const RECURRING: &[Recurring] = &[
         why: "asks services to delete what is marked for it",
     },
     Recurring {
+        cron: "35 20 * * * *",
+        job: resources::jobs::NOTICES,
+        needs_right_clock: false,
+        why: "mails owners whose storage is nearly full",
+    },
+    Recurring {
         cron: "30 10 3 * * *",
         job: resources::jobs::RECOUNT,
         needs_right_clock: false,
@@ -171,6 +177,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     JobHandler::new(resources::jobs::PURGE_TRASH, |app, _| Box::pin(resources::jobs::purge_trash(app))),
     JobHandler::new(resources::jobs::SEND_PURGES, |app, _| Box::pin(resources::jobs::send_purges(app))),
+    JobHandler::new(resources::jobs::NOTICES, |app, _| Box::pin(resources::jobs::send_notices(app))),
     JobHandler::new(resources::jobs::RECOUNT, |app, _| Box::pin(resources::jobs::recount(app))),
     JobHandler::new(tokens::ROTATE_KEYS, |app, _| Box::pin(tokens::rotate_keys(app))),
     JobHandler::new(audit::CHECKPOINT, |app, _| Box::pin(audit::checkpoint(app))),

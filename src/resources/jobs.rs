@@ -14,6 +14,8 @@ pub const PURGE_TRASH: &str = "resources.purge_trash";
 pub const SEND_PURGES: &str = "resources.send_purges";
 /// The name of the work that counts everything again.
 pub const RECOUNT: &str = "resources.recount";
+/// The name of the work that mails owners whose storage is nearly full.
+pub const NOTICES: &str = "resources.storage_notices";
 
 /// Workspaces that are read at a time.
 const WORKSPACES_AT_ONCE: u32 = 100;
@@ -62,6 +64,35 @@ async fn recount_all(app: &Arc<App>) -> Result<(), ResourceError> {
             if flows::recalculate(app, Actor::System, workspace).await? {
                 tracing::warn!(%workspace, "The storage of a workspace was counted wrong. It is right now.");
             }
+        }
+    }
+}
+
+/// Mails the owners whose storage has reached a share that they are told about.
+pub async fn send_notices(app: Arc<App>) -> Outcome {
+    outcome(notify_all(&app).await)
+}
+
+async fn notify_all(app: &Arc<App>) -> Result<(), ResourceError> {
+    let mut after = String::new();
+    loop {
+        let from = after.clone();
+        let (last, due) = app
+            .read_offloaded(move |view| {
+                let workspaces = ops::list_counted(view, &from, WORKSPACES_AT_ONCE)?;
+                let mut due = Vec::new();
+                for workspace in &workspaces {
+                    if ops::is_notice_due(view, *workspace)? {
+                        due.push(*workspace);
+                    }
+                }
+                Ok::<_, ResourceError>((workspaces.last().copied(), due))
+            })
+            .await?;
+        let Some(last) = last else { return Ok(()) };
+        after = last.to_string();
+        for workspace in due {
+            app.write(move |tx| ops::send_storage_notice(tx, workspace)).await?;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! **For:** what services keep for people: models, datasets, projects, deployments; their storage, limits and trash.
 //! **Words:** resource, type, plan and limit, lease (a reserved place), trash, purging (the service was asked to delete it).
 //! **Tables:** `resource`, `workspace_storage`, `workspace_count`, `resource_lease`, `resource_sync`,
-//! `purged_resource`.
+//! `purged_resource`, `storage_notice`.
 //! **Never:** frees what a service has not confirmed to be deleted; lets an id come back; counts outside the triggers.
 //! **Start reading:** `model/mod.rs`, then [`put`] and [`trash`].
 
@@ -11,6 +11,7 @@ mod events;
 mod flashes;
 pub mod flows;
 pub mod jobs;
+mod mails;
 mod model;
 mod ops;
 pub mod pages;
@@ -31,9 +32,10 @@ pub use model::{
 pub use ops::{
     PURGE_ACKNOWLEDGED, check_limits, commit, count, delete_by_service, delete_for_good, empty_trash, end_sync,
     expire_leases, find_in_trash, find_of_service, finish_sync, forget, free_unanswerable, grant_lease,
-    is_counted_right, leftovers, list_followers, list_items, list_of_service, list_trash, list_trash_kinds,
-    move_followers, parent_of, purge_due, put, put_batch, recalculate, release, renew, report_activity, restore,
-    send_purges, storage, trash, trash_leftovers, used_bytes, used_items,
+    is_counted_right, is_notice_due, leftovers, list_followers, list_items, list_of_service, list_trash,
+    list_trash_kinds, move_followers, parent_of, purge_due, put, put_batch, recalculate, release, renew,
+    report_activity, restore, send_purges, send_storage_notice, storage, trash, trash_leftovers, used_bytes,
+    used_items,
 };
 pub use store::{
     COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, PURGING_STATEMENTS, ROW_STATEMENTS, SYNC_STATEMENTS,

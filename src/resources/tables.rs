@@ -4,7 +4,7 @@ use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, STATE, Table, exported, 
 
 /// All of them, in the order of the migrations.
 pub const TABLES: &[Table] =
-    &[RESOURCE, WORKSPACE_STORAGE, WORKSPACE_COUNT, RESOURCE_LEASE, RESOURCE_SYNC, PURGED_RESOURCE];
+    &[RESOURCE, WORKSPACE_STORAGE, WORKSPACE_COUNT, RESOURCE_LEASE, RESOURCE_SYNC, PURGED_RESOURCE, STORAGE_NOTICE];
 
 /// Why a row without its names is kept after an erasure.
 const UNTIL_DELETED: &str = "what services still have must be deleted there too, and it has to be known that it was; the row \
@@ -100,4 +100,11 @@ table! {
     digest = left_out(EVIDENCE);
     resource_id = left_out(LINK);
     purged_at = left_out(STATE);
+}
+
+table! {
+    /// What owners were mailed about their storage.
+    pub(crate) STORAGE_NOTICE: "storage_notice" { part: None, erasure: Erasure::Deletes }
+    workspace_id = left_out(LINK);
+    percent = left_out(STATE);
 }

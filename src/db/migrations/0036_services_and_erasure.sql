@@ -38,3 +38,9 @@ create index resource_active on resource (service_id, workspace_id, size_bytes) 
 drop index resource_trash;
 create index resource_trash on resource (workspace_id, state_at, id, kind, name, state, cascade_root)
   where state = 'trashed' and cascade_root is null;
+
+-- The highest share of its storage that the owner of a workspace was mailed about. Without a row: none, or it has fallen below since.
+create table storage_notice (
+  workspace_id text primary key check (length(workspace_id) between 1 and 64),
+  percent integer not null check (percent in (80, 90, 100))
+) strict, without rowid;

@@ -308,6 +308,17 @@ impl Storage {
     }
 }
 
+/// The shares of the storage, in percent, that an owner gets a mail about.
+const NOTICE_PERCENTS: [i64; 3] = [100, 90, 80];
+
+/// The highest of the shares that get a mail that is reached. 0: none, or there is no limit.
+pub(super) fn notice_percent(used_bytes: i64, limit_bytes: Option<i64>) -> i64 {
+    let Some(limit) = limit_bytes else { return 0 };
+    let is_reached =
+        |percent: &i64| used_bytes > 0 && i128::from(used_bytes) * 100 >= i128::from(limit) * i128::from(*percent);
+    NOTICE_PERCENTS.into_iter().find(is_reached).unwrap_or(0)
+}
+
 /// How full the storage is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {

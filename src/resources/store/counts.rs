@@ -46,6 +46,12 @@ const REPLACE_STORAGE: &str = "
 const DELETE_COUNTS: &str = "delete from workspace_count where workspace_id = :workspace_id";
 const DELETE_STORAGE: &str = "delete from workspace_storage where workspace_id = :workspace_id";
 
+const FIND_NOTICE: &str = "select percent from storage_notice where workspace_id = :workspace_id";
+const REPLACE_NOTICE: &str = "
+    insert into storage_notice (workspace_id, percent) values (:workspace_id, :percent)
+    on conflict do update set percent = excluded.percent";
+const DELETE_NOTICE: &str = "delete from storage_notice where workspace_id = :workspace_id";
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_COUNT,
@@ -60,6 +66,9 @@ pub const STATEMENTS: &[&str] = &[
     REPLACE_STORAGE,
     DELETE_COUNTS,
     DELETE_STORAGE,
+    FIND_NOTICE,
+    REPLACE_NOTICE,
+    DELETE_NOTICE,
 ];
 
 /// What is used and reserved of this key.
@@ -222,5 +231,22 @@ pub(in crate::resources) fn replace_counts(
 pub(in crate::resources) fn delete_counts(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<(), Error> {
     tx.execute(DELETE_COUNTS, named_params! {":workspace_id": workspace})?;
     tx.execute(DELETE_STORAGE, named_params! {":workspace_id": workspace})?;
+    tx.execute(DELETE_NOTICE, named_params! {":workspace_id": workspace})?;
+    Ok(())
+}
+
+/// The highest share of the storage, in percent, that the owner was mailed about. 0: none.
+pub(in crate::resources) fn find_notice(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
+    let found = view.find(FIND_NOTICE, named_params! {":workspace_id": workspace}, crate::db::only)?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Stores it. 0: none any more.
+pub(in crate::resources) fn replace_notice(tx: &mut Tx<'_>, workspace: WorkspaceId, percent: i64) -> Result<(), Error> {
+    if percent == 0 {
+        tx.execute(DELETE_NOTICE, named_params! {":workspace_id": workspace})?;
+    } else {
+        tx.execute(REPLACE_NOTICE, named_params! {":workspace_id": workspace, ":percent": percent})?;
+    }
     Ok(())
 }

@@ -9,7 +9,8 @@ mod sync;
 mod trash;
 
 pub(super) use counts::{
-    counted, delete_counts, find_count, list_storage, list_trash_sums, list_workspaces, replace_counts, stored_counts,
+    counted, delete_counts, find_count, find_notice, list_storage, list_trash_sums, list_workspaces, replace_counts,
+    replace_notice, stored_counts,
 };
 pub(super) use leases::{
     delete_leases, delete_old_leases, expire, expire_of_workspace, find_lease, insert_lease, update_expires,

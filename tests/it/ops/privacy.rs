@@ -355,6 +355,8 @@ fn keep_resources(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId) {
     let lease =
         NewLease { workspace, kind: "model".into(), quantity: 1, size_bytes: 1, lasts: resources::LEASE_DEFAULT };
     resources::grant_lease(tx, farm, &lease).unwrap();
+    let notice = "insert into storage_notice (workspace_id, percent) values (:workspace_id, 80)";
+    tx.execute(notice, named_params! {":workspace_id": workspace}).unwrap();
 }
 
 fn home() -> Visitor {

@@ -17,6 +17,7 @@ use crate::support::{Person, TestSite, create_service, default_settings};
 
 mod counts;
 mod leases;
+mod notices;
 mod plans;
 mod register;
 mod trash;
