@@ -152,7 +152,8 @@ impl Farm {
     /// The number of rows that only a change adds.
     fn rows(&mut self) -> i64 {
         let sql = "select (select count(*) from resource) + (select sum(version) from resource) + \
-                   (select count(*) from audit_event) + (select count(*) from resource_lease)";
+                   (select count(*) from audit_event) + (select count(*) from resource_lease) + \
+                   (select count(*) from service_command)";
         self.site.read(|tx| tx.one(sql, [], |row| row.get::<_, Option<i64>>(0)).unwrap()).unwrap_or_default()
     }
 

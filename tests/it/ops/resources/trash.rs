@@ -25,7 +25,9 @@ fn a_project_takes_its_models_along_and_brings_them_back() {
     farm.site.clock.advance(hours(1));
 
     assert_eq!(farm.trash(project).unwrap(), 1);
+    let before = farm.rows();
     assert_eq!(farm.trash(project).unwrap(), 0, "twice is the same as once");
+    assert_eq!(farm.rows(), before, "nothing is recorded, and no service is told");
     let ids = [project, first, second, alone];
     assert_eq!(farm.states(&ids), [State::Trashed, State::Trashed, State::Trashed, State::Active]);
     assert_eq!(farm.uses(LimitKey::Models), (400, 0, 2, 0), "the trash counts");
@@ -62,12 +64,14 @@ fn a_key_changes_only_what_it_has_the_rights_for_also_below() {
     let (deployment, export) = (farm.registered("deployment", "x-1", None), farm.registered("export", "e-1", None));
     let dataset = farm.registered("dataset", "d-1", None);
     let (workspace, account) = (farm.ada.workspace, farm.ada.account.id);
-    let holder = |scopes: &str| {
+    let elsewhere = farm.site.person("grace-h").workspace;
+    let holder_in = |workspace: WorkspaceId, scopes: &str| {
         let table = &default_settings().config.scopes;
         let scopes = scopes.split(' ').map(|scope| table.parse(scope).unwrap()).reduce(Scopes::union).unwrap();
         let key = ApiKeyId::parse("key_01k0r3v9qz8h2f7n5m4c6x1b0a").unwrap();
         Actor::KeyHolder { key, account, workspace, scopes, visitor: visitor() }
     };
+    let holder = |scopes: &str| holder_in(workspace, scopes);
     let (projects, both) = (holder("projects:write"), holder("projects:write models:write"));
     type Move = fn(&mut Tx<'_>, &Actor, WorkspaceId, ResourceId) -> Result<usize, ResourceError>;
     let moved = |farm: &mut Farm, actor: &Actor, operation: Move, id| {
@@ -80,6 +84,11 @@ fn a_key_changes_only_what_it_has_the_rights_for_also_below() {
     };
     let is_refused = |moved| matches!(moved, Err(ResourceError::NotAllowed));
 
+    let foreign = moved(&mut farm, &holder_in(elsewhere, "write"), resources::trash, project);
+    assert!(
+        matches!(foreign, Err(ResourceError::NotFound)),
+        "a key of another workspace of the same person: {foreign:?}"
+    );
     assert!(is_refused(moved(&mut farm, &projects, resources::trash, project)));
     assert_eq!(moved(&mut farm, &both, resources::trash, project).unwrap(), 1);
     assert!(is_refused(moved(&mut farm, &projects, resources::restore, project)));
