@@ -11,7 +11,7 @@ use crate::support::{Appliance, CommandOutput, PASSWORD};
 mod audit;
 mod care;
 mod changes;
-mod commands;
+pub mod commands;
 mod cures;
 mod doctor;
 mod init;

@@ -10,6 +10,7 @@ use domicile::server::{METRICS, MetricKind};
 use tempfile::TempDir;
 
 use crate::architecture::files_under;
+use crate::cli::commands::commands;
 use crate::monitoring::piped;
 use crate::support::{Appliance, PASSWORD, finish};
 
@@ -157,11 +158,27 @@ fn every_command_of_the_manual_exists() {
     assert!(count > 30, "only {count} commands were found");
 }
 
+/// Commands that no admin looks for in the manual: `domicile help` has them.
+const NOT_IN_THE_MANUAL: [&str; 3] = ["completions", "man", "serve"];
+
+#[test]
+fn every_command_is_in_the_manual() {
+    // A command can be broken over two lines.
+    let manual: String = pages().values().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let missing: Vec<_> = commands()
+        .into_iter()
+        .map(|command| command.words)
+        .filter(|words| !NOT_IN_THE_MANUAL.contains(&words.as_str()) && !manual.contains(&format!("domicile {words}")))
+        .collect();
+    assert!(missing.is_empty(), "no page of templates/manual says what these are for: {missing:?}");
+}
+
 #[test]
 fn what_the_manual_says_to_run_works() {
     let site = Appliance::running();
     let (_folder, path) = path_with_program();
-    let order = ["first-start", "mail", "air-gapped", "monitoring", "backup", "security", "services", "resources"];
+    let order =
+        ["first-start", "mail", "people", "air-gapped", "monitoring", "backup", "security", "services", "resources"];
     let blocks = blocks();
     let runs = blocks.iter().filter(|block| block.kind == "sh run");
     assert!(runs.clone().all(|block| order.contains(&block.page.as_str())), "add the page to the order");

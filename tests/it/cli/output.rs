@@ -48,11 +48,25 @@ fn every_command_gives_one_json_value_for_programs_also_when_it_fails() {
     }
 }
 
+/// Commands that need more than this file gives them, and the files of the tests that run them.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("account create", "tests/it/cli/changes.rs"),
+    ("account export", "tests/it/cli/changes.rs"),
+    ("account reset-factors", "tests/it/http/factors.rs"),
+    ("healthcheck", "tests/it/cli/cures.rs"),
+    ("init", "tests/it/cli/init.rs"),
+    ("mail retry", "tests/it/cli/mail.rs"),
+    ("mail test", "tests/it/cli/mail.rs"),
+    ("resource trash", "tests/it/cli/changes.rs"),
+    ("restore", "tests/it/restore/places.rs"),
+];
+
 #[test]
 fn every_command_that_succeeds_gives_one_json_value() {
     let site = seeded();
     let key = site.run(&["key", "list", "--account", "ada-l", "--json"]).ok();
     let key = serde_json::from_str::<Value>(&key).unwrap()["keys"][0]["id"].as_str().unwrap().to_owned();
+    let ping = site.run(&["inbox", "ping", "training"]).ok().trim().to_owned();
     let snapshot = site.data().join("domicile.sqlite").display().to_string();
     let text = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut calls = [
@@ -86,6 +100,7 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "resource list --account ada-l",
         "inbox ping training",
         "inbox list",
+        "mail list",
         "inbox list training",
         "inbox webhook training --url https://127.0.0.1/hook",
         "inbox webhook training",
@@ -117,6 +132,16 @@ fn every_command_that_succeeds_gives_one_json_value() {
     }
     let reduce = ["key", "reduce", &key, "--scope", "models:read"].map(str::to_owned);
     calls.insert(20, reduce.to_vec());
+    for (position, verb) in ["show", "retry", "cancel"].into_iter().enumerate() {
+        calls.insert(position, vec!["inbox".into(), verb.into(), ping.clone()]);
+    }
+    for command in commands() {
+        let words = text(&command.words);
+        let is_called = calls.iter().any(|call| call.starts_with(&words));
+        let is_elsewhere = ["demo", "serve"].contains(&command.words.as_str())
+            || ELSEWHERE.iter().any(|(known, _)| *known == command.words);
+        assert!(is_called != is_elsewhere, "{}: call it here, or name it in ELSEWHERE", command.words);
+    }
     for call in &calls {
         let arguments: Vec<&str> = call.iter().map(String::as_str).chain(["--json"]).collect();
         let output = site.run(&arguments);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{all_are_same, differs};
+use super::{all_are_same, differs, none_is_left_over};
 use crate::support::{Answer, Appliance, Call, redacted};
 
 const NOW: &str = "2026-05-03 09:00:00";
@@ -13,10 +13,17 @@ struct Answers {
     site: Appliance,
     /// `METHOD path` of the operations that have an answer.
     described: BTreeSet<String>,
+    /// The names of the snapshots.
+    compared: BTreeSet<String>,
     differences: Vec<String>,
 }
 
 impl Answers {
+    fn compare(&mut self, name: String, answer: &Answer) {
+        self.differences.extend(differs("answers", &name, &text_of(answer)));
+        self.compared.insert(name);
+    }
+
     /// One answer: its status and its body. `operation`: `METHOD path` as described; `case` tells its answers apart.
     fn add(&mut self, operation: &str, case: &str, call: impl FnOnce(Call) -> Call) {
         let (method, path) = operation.split_once(' ').unwrap();
@@ -25,7 +32,7 @@ impl Answers {
         let answer = call(self.site.call(method, &target)).send();
         self.described.insert(format!("{method} {path}"));
         let name = format!("{}{}.{case}", method.to_lowercase(), path.replace('/', "."));
-        self.differences.extend(differs("answers", &name, &text_of(&answer)));
+        self.compare(name, &answer);
     }
 
     /// As [`Answers::add`], for an operation whose path has an `{id}`.
@@ -34,7 +41,7 @@ impl Answers {
         let answer = call(self.site.call(method, &path.replace("{id}", id))).send();
         self.described.insert(operation.to_owned());
         let name = format!("{}{}.{case}", method.to_lowercase(), path.replace("{id}", "id").replace('/', "."));
-        self.differences.extend(differs("answers", &name, &text_of(&answer)));
+        self.compare(name, &answer);
     }
 }
 
@@ -66,7 +73,7 @@ fn every_described_operation_has_its_reviewed_answer() {
     let workspace = site.workspace("ada-l");
     let command = site.run(&["inbox", "ping", "training"]).ok();
     let document = site.call("GET", "/v1/openapi.json").send().json();
-    let mut answers = Answers { site, described: BTreeSet::new(), differences: Vec::new() };
+    let mut answers = Answers { site, described: BTreeSet::new(), compared: BTreeSet::new(), differences: Vec::new() };
 
     for probe in
         ["GET /healthz", "GET /readyz", "GET /.well-known/jwks.json", "GET /.well-known/oauth-authorization-server"]
@@ -98,7 +105,7 @@ fn every_described_operation_has_its_reviewed_answer() {
     let done = json!({"outcome": "done", "detail": "pong"});
     let acknowledged = answers.site.call("POST", &path).bearer(&service).json(&done).send();
     answers.described.insert("POST /v1/inbox/{id}/ack".to_owned());
-    answers.differences.extend(differs("answers", "post.v1.inbox.ack.ok", &text_of(&acknowledged)));
+    answers.compare("post.v1.inbox.ack.ok".to_owned(), &acknowledged);
 
     answers.add("GET /v1/ingest/watermark", "ok", |call| call.bearer(&service));
     answers.add("GET /v1/ingest/watermark", "no-service", |call| call);
@@ -181,4 +188,5 @@ fn every_described_operation_has_its_reviewed_answer() {
     let missing: Vec<_> = operations.filter(|operation| !answers.described.contains(operation)).collect();
     assert!(missing.is_empty(), "no snapshot of {missing:?}: add the operations to tests/it/texts/answers.rs");
     all_are_same(&answers.differences);
+    none_is_left_over("answers", answers.compared.into_iter());
 }

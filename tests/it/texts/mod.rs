@@ -6,6 +6,7 @@ mod answers;
 mod pages;
 mod sentences;
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
@@ -41,5 +42,19 @@ fn all_are_same(differences: &[String]) {
         differences.is_empty(),
         "changed (see the differences above): {differences:#?}\nIf the new words are right: ./dev test --accept texts \
          http::oauth, then review them with git diff tests/it/snapshots"
+    );
+}
+
+/// Fails if the folder has a snapshot that no test compares: a page or an answer that is no longer asked for.
+#[track_caller]
+fn none_is_left_over(folder: &str, compared: impl Iterator<Item = String>) {
+    let compared: BTreeSet<String> = compared.collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots").join(folder);
+    let files = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> =
+        files.filter(|file| file.strip_suffix(".snap").is_none_or(|name| !compared.contains(name))).collect();
+    assert!(
+        left.is_empty(),
+        "no test compares tests/it/snapshots/{folder}: {left:?}\nAdd what they show to tests/it/texts/{folder}.rs again, or delete them."
     );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domicile::server::ROUTES;
 
-use super::{all_are_same, differs};
+use super::{all_are_same, differs, none_is_left_over};
 use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code, outline};
 
 /// The time at which the clock of the server stands.
@@ -219,6 +219,9 @@ fn choose_teal(ada: &mut Browser) {
     }
 }
 
+/// Pages that other tests compare, because they need a provider or a restore.
+const COMPARED_ELSEWHERE: [&str; 3] = ["oauth.sign-up", "oauth.connect", "settings.security.restored"];
+
 #[test]
 fn every_page_has_its_reviewed_words() {
     let site = Appliance::frozen_at(NOW);
@@ -252,4 +255,5 @@ fn every_page_has_its_reviewed_words() {
         .collect();
     assert!(missing.is_empty(), "no snapshot of {missing:?}: add the pages to tests/it/texts/pages.rs");
     all_are_same(&pages.differences);
+    none_is_left_over("pages", pages.shown.into_iter().chain(COMPARED_ELSEWHERE.map(str::to_owned)));
 }
