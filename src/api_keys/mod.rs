@@ -2,7 +2,7 @@
 //! **Words:** API key, key text (the secret), look-up digest, display (its first characters), overlap, family (a key
 //! and its successors), quarantine.
 //! **Tables:** `api_key`, `api_key_policy`; `api_key_use`, `api_key_use_day`, `api_key_right_use`, `api_key_caller`,
-//! `api_key_notice`, `api_key_spend`.
+//! `api_key_notice`, `api_key_spend`, `api_key_reservation`.
 //! **Never:** lets a key create, change or revoke keys; stores a key text unless the site allows it.
 //! **Start reading:** `model/state.rs`, then [`create`] and [`rotate`]. Verification is in `verification`.
 
@@ -32,9 +32,10 @@ pub use model::{
     parse_overlap, state_now, stored_networks,
 };
 pub use ops::{
-    DAYS_SHOWN, ExposureReport, Health, Insight, change, create, daily_uses, disable, enable, expiry_offer, expose,
-    find, forget, health, insight, list, list_live, record_usage, reduce_scopes, restore, reveal, revoke, revoke_since,
-    rotate, rotation_preview, set_policy, spend,
+    BudgetReservation, DAYS_SHOWN, ExposureReport, Health, Insight, budget_room, change, create, daily_uses, disable,
+    enable, expiry_offer, expose, find, forget, health, insight, list, list_live, record_usage, reduce_scopes,
+    release_budget, reserve_budget, restore, reveal, revoke, revoke_since, rotate, rotation_preview, set_policy, spend,
+    unspend,
 };
 pub use store::{STATEMENTS, count_all_live, count_live, find_policy as policy};
 pub use tables::TABLES;

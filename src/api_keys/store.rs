@@ -70,6 +70,9 @@ const LIST_SPENT: &str = sql!(
     "where k.family_id = :family_id and k.state <> 'revoked' and k.budget_period = :period and k.budget_micro <= :spent_micro
       and k.spent_until is not :until"
 );
+const UPDATE_UNSPENT: &str = "
+    update api_key set spent_until = null
+    where family_id = :family_id and budget_period = :period and budget_micro > :spent_micro and spent_until is not null";
 const UPDATE_SPENT: &str = "update api_key set spent_until = :until where id = :id";
 // A key that was revoked meanwhile keeps its dead digest, which matches no text.
 const UPDATE_LOOKUP: &str = "
@@ -118,6 +121,7 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_CHANGE,
     UPDATE_SCOPES,
     LIST_SPENT,
+    UPDATE_UNSPENT,
     UPDATE_SPENT,
     UPDATE_LOOKUP,
     LIST_LATE_LOOKUPS,
@@ -359,6 +363,13 @@ pub(super) fn list_spent(
 /// Refuses the key until then, because its budget is spent.
 pub(super) fn update_spent(tx: &mut Tx<'_>, id: ApiKeyId, until: Timestamp) -> Result<(), Error> {
     tx.execute(UPDATE_SPENT, named_params! {":id": id, ":until": until})?;
+    Ok(())
+}
+
+/// Keys of a family whose budget for this period is not spent any more are not refused for it any more.
+pub(super) fn update_unspent(tx: &mut Tx<'_>, family: ApiKeyId, period: Period, spent: Credits) -> Result<(), Error> {
+    let params = named_params! {":family_id": family, ":period": period.as_str(), ":spent_micro": spent};
+    tx.execute(UPDATE_UNSPENT, params)?;
     Ok(())
 }
 

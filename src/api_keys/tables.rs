@@ -11,6 +11,7 @@ pub const TABLES: &[Table] = &[
     API_KEY_CALLER,
     API_KEY_NOTICE,
     API_KEY_SPEND,
+    API_KEY_RESERVATION,
     API_KEY_POLICY,
 ];
 
@@ -100,6 +101,13 @@ table! {
     family_id = exported(Cell::Text).named("first_key");
     period = exported(Cell::Text);
     spent_micro = exported(Cell::Credits).named("spent");
+}
+
+table! {
+    /// What is reserved of the budgets of keys, by family.
+    pub(crate) API_KEY_RESERVATION: "api_key_reservation" { part: None, erasure: Erasure::Deletes }
+    family_id = left_out(LINK);
+    reserved_micro = left_out(STATE);
 }
 
 table! {

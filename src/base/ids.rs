@@ -155,6 +155,8 @@ ids! {
     TransactionId = "ltx";
     /// A lot of credit.
     LotId = "lot";
+    /// Credit that is reserved, and the authorization that it is reserved for.
+    HoldId = "hold";
     /// A job.
     JobId = "job";
     /// An e-mail in the outbox.

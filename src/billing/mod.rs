@@ -16,6 +16,6 @@ pub mod usage;
 
 pub use error::BillingError;
 pub use events::BillingEvent;
-pub use jobs::{EXPIRE_LOTS, expire_lots};
+pub use jobs::{EXPIRE_HOLDS, EXPIRE_LOTS, expire_holds, expire_lots};
 pub use model::REASON_CHARS_MAX;
 pub use ops::{Wallet, forget, grant_by_operator, signup_credit, wallet};

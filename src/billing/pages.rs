@@ -7,7 +7,7 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
-use super::ledger::{self, Filter, Kind, StatementLine};
+use super::ledger::{self, Filter, Kind, StatementLine, holds};
 use crate::base::{Credits, Cursor, PAGE_SIZE, hours};
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Moment, SignedIn, TimeFormat};
@@ -30,7 +30,9 @@ struct TransactionRow {
 #[template(path = "billing/billing.html")]
 struct BillingPage {
     context: PageContext,
-    balance: String,
+    available: String,
+    /// `None`: nothing is reserved.
+    reserved: Option<String>,
     balance_hint: &'static str,
     currency: String,
     from: String,
@@ -62,9 +64,10 @@ pub async fn billing(app: AppData, request: HttpRequest, who: SignedIn, query: Q
         limit: PAGE_SIZE,
     };
     let workspace = who.identity.workspace;
-    let (balance, lines) = app
+    let (available, reserved, lines) = app
         .read_offloaded(move |view| {
-            Ok::<_, crate::db::Error>((ledger::balance(view, workspace)?, ledger::statement(view, workspace, &filter)?))
+            let (available, reserved) = (holds::available(view, workspace)?, holds::reserved(view, workspace)?);
+            Ok::<_, crate::db::Error>((available, reserved, ledger::statement(view, workspace, &filter)?))
         })
         .await?;
     let query = query.into_inner();
@@ -72,8 +75,9 @@ pub async fn billing(app: AppData, request: HttpRequest, who: SignedIn, query: Q
     let to = to.map(|_| query.to).unwrap_or_default();
     page::render(&BillingPage {
         context: PageContext::new(&app, &request, "Billing"),
-        balance: balance.for_people(),
-        balance_hint: if balance < Credits::ZERO {
+        available: available.for_people(),
+        reserved: (reserved > Credits::ZERO).then(|| reserved.for_people()),
+        balance_hint: if available < Credits::ZERO {
             "You owe this amount. Your next credit repays it first."
         } else {
             "Programs that use your API keys can spend this amount."

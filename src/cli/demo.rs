@@ -158,6 +158,8 @@ fn usage_events(
             quantity: Quantity::parse(quantity).ok()?,
             occurred_at: tx.now().minus(days(days_ago)),
             key: Some(*key),
+            authorization: None,
+            corrects: None,
         })
     };
     owners.iter().filter_map(event).map(Ok).collect()

@@ -3,9 +3,9 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, CommandId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, IdentityId,
-    InvitationId, JobId, LeaseId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, ResourceId, Role,
-    ServiceCredentialId, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    AccountId, ApiKeyId, ArtifactId, CommandId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, HoldId,
+    IdentityId, InvitationId, JobId, LeaseId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId,
+    ResourceId, Role, ServiceCredentialId, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -40,8 +40,8 @@ macro_rules! text_ids {
 }
 
 text_ids! {
-    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId CommandId SessionId EventId LedgerAccountId TransactionId LotId JobId
-    MailId RequestId ResourceId LeaseId ArtifactId IdentityId InvitationId PasskeyId
+    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId CommandId SessionId EventId LedgerAccountId TransactionId LotId HoldId
+    JobId MailId RequestId ResourceId LeaseId ArtifactId IdentityId InvitationId PasskeyId
 }
 
 impl ToSql for Timestamp {

@@ -1,5 +1,6 @@
 //! The operations on keys.
 
+mod budget;
 mod change;
 mod create;
 mod expose;
@@ -9,6 +10,7 @@ mod queries;
 mod record_usage;
 mod reveal;
 
+pub use budget::{BudgetReservation, budget_room, release_budget, reserve_budget, spend, unspend};
 pub use change::{change, reduce_scopes, set_policy};
 pub use create::{create, expiry_offer, rotate, rotation_preview};
 pub use expose::{ExposureReport, expose};
@@ -16,7 +18,7 @@ pub(super) use expose::{REPORT_KEYS_MAX, ReportedText, exposure_reports, known_k
 pub(super) use housekeeping::{end_due, purge, remind};
 pub use lifecycle::{disable, enable, forget, restore, revoke, revoke_since};
 pub use queries::{DAYS_SHOWN, Health, Insight, daily_uses, find, has_few_keys, health, insight, list, list_live};
-pub use record_usage::{record_usage, spend};
+pub use record_usage::record_usage;
 pub(super) use reveal::reseal_batch;
 pub use reveal::reveal;
 

@@ -1,4 +1,4 @@
-//! Writes the usage of keys, and applies budgets.
+//! Writes the usage of keys.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,13 @@ use serde_json::json;
 
 use super::super::events::ApiKeyEvent;
 use super::super::mails;
-use super::super::model::{ApiKey, KeyCaller, KeyUsage, LookupDigest, Period, UsageBatch};
+use super::super::model::{KeyCaller, KeyUsage, LookupDigest, UsageBatch};
 use super::super::store;
 use super::super::uses::store as records;
 use super::{event_about, mail_owner};
 use crate::audit::{self, Outcome, Part};
-use crate::base::{Actor, ApiKeyId, Credits, Timestamp, WorkspaceId, days};
+use crate::base::{Actor, ApiKeyId, Timestamp, days};
 use crate::db::{Error, Tx};
-use crate::people::{self, MailKind};
 
 /// Writes a batch of usage. Records about keys that do not exist any more are dropped.
 ///
@@ -97,36 +96,4 @@ fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Er
 fn rewrite_lookups(tx: &mut Tx<'_>, stale: &[(ApiKeyId, LookupDigest)]) -> Result<(), Error> {
     let pepper_id = tx.site().keyring.pepper_id();
     stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
-}
-
-/// Adds what the use of a key cost. Every key of its family whose budget is spent by this is refused from the next
-/// request on, and its owner gets at most one message a day. A key of another workspace, or one that does not exist any
-/// more, is ignored, because a report of a service can be wrong.
-///
-/// # Errors
-/// [`Error`].
-pub fn spend(tx: &mut Tx<'_>, key: ApiKeyId, workspace: WorkspaceId, amount: Credits) -> Result<(), Error> {
-    let Some(key) = store::find(tx, key)?.filter(|key| key.workspace == workspace) else { return Ok(()) };
-    let now = tx.now();
-    for period in [Period::Month, Period::Total] {
-        records::record_spend(tx, key.family, &period.name(now), amount)?;
-        let spent = records::find_spend(tx, key.family, &period.name(now))?;
-        let until = period.end(now);
-        for key in store::list_spent(tx, key.family, period, spent, until)? {
-            block_spent_key(tx, &key, until)?;
-        }
-    }
-    Ok(())
-}
-
-fn block_spent_key(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<(), Error> {
-    let Some(budget) = key.limits.budget else { return Ok(()) };
-    store::update_spent(tx, key.id, until)?;
-    let data = json!({"budget": budget.amount.to_string(), "budget_period": budget.period.as_str()});
-    audit::record(tx, &Actor::System, event_about(ApiKeyEvent::BudgetExhausted, key).data(data))?;
-    if records::record_notice(tx, key.id, "spent", Some(tx.now().minus(days(1))))? {
-        let url = tx.site().config.public_url.clone();
-        people::mail_if_wanted(tx, key.account, MailKind::Usage, &mails::budget_spent(key, budget, &url))?;
-    }
-    Ok(())
 }

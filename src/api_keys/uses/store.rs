@@ -4,7 +4,7 @@ use rusqlite::named_params;
 
 use super::super::model::{Channel, DailyUse, KeyCaller};
 use super::super::tables::{
-    API_KEY_CALLER, API_KEY_NOTICE, API_KEY_RIGHT_USE, API_KEY_SPEND, API_KEY_USE, API_KEY_USE_DAY,
+    API_KEY_CALLER, API_KEY_NOTICE, API_KEY_RESERVATION, API_KEY_RIGHT_USE, API_KEY_SPEND, API_KEY_USE, API_KEY_USE_DAY,
 };
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
@@ -50,6 +50,17 @@ const RECORD_SPEND: &str = sql!(
     "
     on conflict (family_id, period) do update set spent_micro = spent_micro + excluded.spent_micro"
 );
+const TAKE_BACK_SPEND: &str = "
+    update api_key_spend set spent_micro = max(0, spent_micro - :amount_micro)
+    where family_id = :family_id and period = :period";
+const RESERVE: &str = sql!(
+    insert!(API_KEY_RESERVATION),
+    "
+    on conflict (family_id) do update set reserved_micro = reserved_micro + excluded.reserved_micro"
+);
+const UNRESERVE: &str = "
+    update api_key_reservation set reserved_micro = reserved_micro - :amount_micro where family_id = :family_id";
+const FIND_RESERVED: &str = "select reserved_micro from api_key_reservation where family_id = :family_id";
 const FIND_SPEND: &str = "
     select spent_micro from api_key_spend where family_id = :family_id and period = :period";
 const LIST_DAYS: &str = "
@@ -74,13 +85,14 @@ const DELETE_OLD_DAYS: &str = "
     delete from api_key_use_day
     where (key_id, day, door) in (select key_id, day, door from api_key_use_day where day < :before limit :limit)";
 const DELETE_CALLERS: &str = "delete from api_key_caller where key_id = :key_id";
-const DELETE_OF_ACCOUNT: [&str; 6] = [
+const DELETE_OF_ACCOUNT: [&str; 7] = [
     "delete from api_key_use where key_id in (select id from api_key where account_id = :account_id)",
     "delete from api_key_use_day where key_id in (select id from api_key where account_id = :account_id)",
     "delete from api_key_right_use where key_id in (select id from api_key where account_id = :account_id)",
     "delete from api_key_caller where key_id in (select id from api_key where account_id = :account_id)",
     "delete from api_key_notice where key_id in (select id from api_key where account_id = :account_id)",
     "delete from api_key_spend where family_id in (select family_id from api_key where account_id = :account_id)",
+    "delete from api_key_reservation where family_id in (select family_id from api_key where account_id = :account_id)",
 ];
 
 /// Every statement of this file, for the test that prepares them.
@@ -92,6 +104,10 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_CALLER,
     RECORD_NOTICE,
     RECORD_SPEND,
+    TAKE_BACK_SPEND,
+    RESERVE,
+    UNRESERVE,
+    FIND_RESERVED,
     FIND_SPEND,
     LIST_DAYS,
     LIST_DAYS_OF_WORKSPACE,
@@ -105,6 +121,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OF_ACCOUNT[3],
     DELETE_OF_ACCOUNT[4],
     DELETE_OF_ACCOUNT[5],
+    DELETE_OF_ACCOUNT[6],
 ];
 
 /// Stored callers of one key at most.
@@ -193,6 +210,35 @@ pub(in crate::api_keys) fn record_spend(
     let params = values!(API_KEY_SPEND => { family_id: family, period: period, spent_micro: amount });
     tx.execute(RECORD_SPEND, params)?;
     Ok(())
+}
+
+/// Takes back what was recorded, down to zero.
+pub(in crate::api_keys) fn take_back_spend(
+    tx: &mut Tx<'_>,
+    family: ApiKeyId,
+    period: &str,
+    amount: Credits,
+) -> Result<(), Error> {
+    let params = named_params! {":family_id": family, ":period": period, ":amount_micro": amount};
+    tx.execute(TAKE_BACK_SPEND, params)?;
+    Ok(())
+}
+
+/// Adds to what is reserved of the budget of a family of keys.
+pub(in crate::api_keys) fn reserve(tx: &mut Tx<'_>, family: ApiKeyId, amount: Credits) -> Result<(), Error> {
+    tx.execute(RESERVE, values!(API_KEY_RESERVATION => { family_id: family, reserved_micro: amount }))?;
+    Ok(())
+}
+
+/// Takes from what is reserved.
+pub(in crate::api_keys) fn unreserve(tx: &mut Tx<'_>, family: ApiKeyId, amount: Credits) -> Result<(), Error> {
+    tx.execute(UNRESERVE, named_params! {":family_id": family, ":amount_micro": amount})?;
+    Ok(())
+}
+
+/// What is reserved of the budget of a family of keys.
+pub(in crate::api_keys) fn find_reserved(view: &View<'_>, family: ApiKeyId) -> Result<Credits, Error> {
+    Ok(view.find(FIND_RESERVED, named_params! {":family_id": family}, only)?.unwrap_or_default())
 }
 
 /// What the use of a family of keys cost in a period.

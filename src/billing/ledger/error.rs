@@ -20,6 +20,17 @@ pub enum LedgerError {
         /// The amount of the spend.
         needed: Credits,
     },
+    /// A hold needs more than what is left of the budget of its key.
+    #[error("{needed} credits are needed, but only {left} of the key's budget are left")]
+    InsufficientBudget {
+        /// What is left of the budget, less what other holds reserve. Below zero: it is overspent.
+        left: Credits,
+        /// The amount of the hold.
+        needed: Credits,
+    },
+    /// The key does not exist in the workspace, or has ended.
+    #[error("the workspace has no such key")]
+    UnknownKey,
     /// The idempotency key was used for another transaction before.
     #[error("this idempotency key was used for another transaction")]
     Conflict,
@@ -64,6 +75,18 @@ impl From<LedgerError> for Problem {
                 "insufficient_credit",
                 format!("This needs {needed} credits, but only {available} are available. Add credit, then try again."),
             ),
+            LedgerError::InsufficientBudget { left, needed } => Problem::new(
+                402,
+                "insufficient_budget",
+                format!(
+                    "This needs {needed} credits, but only {left} of the key's budget are left. Raise the budget of the key, then \
+                     try again."
+                ),
+            ),
+            LedgerError::UnknownKey => {
+                let sentence = "The workspace has no such key, or it has ended. Use a key of this workspace.";
+                Problem::field("key", "unknown_key", sentence)
+            }
             LedgerError::Conflict => Problem::new(
                 409,
                 "idempotency_mismatch",

@@ -51,7 +51,7 @@ const FIND_OVERDRAFT: &str = "
     select b.balance_micro
     from ledger_account a join ledger_balance b on b.account_id = a.id
     where coalesce(a.workspace_id, '') = :workspace_id and a.code = 'overdraft' and coalesce(a.lot_id, '') = ''";
-const LOT: &str = "l.id, l.workspace_id, l.kind, l.category, -b.balance_micro as open_micro";
+const LOT: &str = "l.id, l.workspace_id, l.kind, l.category, b.high_micro - b.balance_micro as free_micro, -b.high_micro as reserved_micro";
 const LIST_BURNING: &str = sql!(
     "select ",
     LOT,
@@ -66,7 +66,7 @@ const LIST_DUE: &str = sql!(
     LOT,
     "
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
-    where l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now
+    where l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now and b.balance_micro < b.high_micro
     order by l.expires_at
     limit :limit"
 );
@@ -76,6 +76,7 @@ const LIST_DUE_OF_WORKSPACE: &str = sql!(
     "
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
     where l.workspace_id = :workspace_id and l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now
+      and b.balance_micro < b.high_micro
     order by l.priority, coalesce(l.expires_at, 9223372036854775807), l.category desc, l.effective_at, l.tx_seq"
 );
 
@@ -310,13 +311,14 @@ pub(super) fn find_overdraft(view: &View<'_>, workspace: WorkspaceId) -> Result<
 }
 
 fn read_lot(row: &Row<'_>) -> rusqlite::Result<Lot> {
-    by_name!(row, LOT => id, workspace_id, kind, category, open_micro);
+    by_name!(row, LOT => id, workspace_id, kind, category, free_micro, reserved_micro);
     Ok(Lot {
         id: id.get()?,
         workspace: workspace_id.get()?,
         origin: kind.parse(Origin::parse)?,
         category: category.parse(Category::parse)?,
-        left: open_micro.get()?,
+        free: free_micro.get()?,
+        reserved: reserved_micro.get()?,
     })
 }
 
@@ -331,13 +333,13 @@ pub(super) fn list_burning(
     view.list(LIST_BURNING, params, read_lot)
 }
 
-/// Lots of all wallets that are due, earliest expiry first.
+/// Lots of all wallets that are due and have free credit, earliest expiry first.
 pub(super) fn list_due(view: &View<'_>, limit: u32) -> Result<Vec<Lot>, Error> {
     let now = view.now();
     view.list(LIST_DUE, named_params! {":now": now, ":limit": limit}, read_lot)
 }
 
-/// Lots of one wallet that are due, in burn order.
+/// Lots of one wallet that are due and have free credit, in burn order.
 pub(super) fn list_due_of_workspace(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Lot>, Error> {
     let now = view.now();
     view.list(LIST_DUE_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":now": now}, read_lot)

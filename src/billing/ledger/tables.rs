@@ -9,7 +9,16 @@ const TYPED: &str = "text that an operator typed is emptied; text of the system 
     the numbers: accounting records are kept as the law of the site's country requires (GDPR Art. 17(3)(b))";
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[LEDGER_ACCOUNT, LEDGER_TX, LEDGER_POSTING, LEDGER_BALANCE, CREDIT_LOT, STATEMENT_LINE];
+pub const TABLES: &[Table] = &[
+    LEDGER_ACCOUNT,
+    LEDGER_TX,
+    LEDGER_POSTING,
+    LEDGER_BALANCE,
+    CREDIT_LOT,
+    STATEMENT_LINE,
+    CREDIT_HOLD,
+    CREDIT_HOLD_LOT,
+];
 
 table! {
     /// Accounts of the ledger.
@@ -90,4 +99,27 @@ table! {
     amount_micro = exported(Cell::Credits).named("amount");
     balance_after_micro = exported(Cell::Credits).named("balance_after");
     workspace_id = left_out(LINK);
+}
+
+table! {
+    /// Reserved credit.
+    pub(crate) CREDIT_HOLD: "credit_hold" { part: None, erasure: Erasure::Keeps(BOOKS) }
+    id = left_out(LINK);
+    workspace_id = left_out(LINK);
+    family_id = left_out(LINK);
+    amount_micro = left_out("in its authorization");
+    captured_micro = left_out("in its authorization").set_later();
+    state = left_out("in its authorization").set_later();
+    created_at = left_out("in its authorization");
+    expires_at = left_out("in its authorization").ends();
+    closed_at = left_out("in its authorization").set_later();
+}
+
+table! {
+    /// What holds reserve in each lot.
+    pub(crate) CREDIT_HOLD_LOT: "credit_hold_lot" { part: None, erasure: Erasure::Keeps(BOOKS) }
+    hold_id = left_out(LINK);
+    n = left_out(LINK);
+    lot_id = left_out(LINK);
+    reserved_micro = left_out(STATE);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::base::{ApiKeyId, Credits, Quantity, Timestamp, WorkspaceId, days};
+use crate::base::{ApiKeyId, Credits, HoldId, Quantity, Timestamp, WorkspaceId, days};
 
 /// The maximum number of events in a batch (contract section 6).
 pub const BATCH_EVENTS_MAX: usize = 10_000;
@@ -47,12 +47,16 @@ pub struct NewEvent {
     pub workspace: WorkspaceId,
     /// What was used. An sku without a price is rejected.
     pub sku: String,
-    /// The quantity, above zero.
+    /// The quantity, above zero: used, or taken back.
     pub quantity: Quantity,
     /// When it was used.
     pub occurred_at: Timestamp,
     /// The API key of the usage. `None`: not known.
     pub key: Option<ApiKeyId>,
+    /// The authorization that it is charged to. `None`: none.
+    pub authorization: Option<HoldId>,
+    /// The id of the event of the same source whose quantity it takes back, in whole or in part. `None`: it is usage.
+    pub corrects: Option<EventName>,
 }
 
 impl NewEvent {
@@ -72,6 +76,14 @@ impl NewEvent {
         }
         hash.update(self.quantity.micro().to_be_bytes());
         hash.update(self.occurred_at.millis().to_be_bytes());
+        // Events without these members have the digest that they always had.
+        if let Some(authorization) = self.authorization {
+            hash.update(authorization.to_string());
+        }
+        if let Some(corrected) = &self.corrects {
+            hash.update([0]);
+            hash.update(corrected.as_str());
+        }
         hash.finalize().into()
     }
 }
@@ -103,8 +115,12 @@ pub enum Fault {
     UnknownWorkspace,
     /// The sku has no price.
     UnknownSku,
-    /// The authorization does not exist.
+    /// The service has no such authorization for this workspace and sku.
     UnknownAuthorization,
+    /// The event that it takes back was not counted.
+    UnknownEvent,
+    /// It takes back more than is left, or is for another workspace or sku than the event that it names.
+    BadCorrection,
     /// Another event with the same source and id was counted before.
     Conflict,
     /// The debt of the workspace would go beyond the limit of a wallet.
@@ -128,6 +144,8 @@ impl Fault {
             Self::UnknownWorkspace => "unknown_workspace",
             Self::UnknownSku => "unknown_sku",
             Self::UnknownAuthorization => "unknown_authorization",
+            Self::UnknownEvent => "unknown_event",
+            Self::BadCorrection => "bad_correction",
             Self::Conflict => "event_conflict",
             Self::TooLarge => "too_large",
         }
@@ -149,13 +167,21 @@ impl Fault {
             }
             Self::BadQuantity => {
                 "\"quantity\" must be a whole number, or text with a number of at most six decimals, above zero and up to \
-                 1000000000."
+                 1000000000. With \"corrects\", it must be below zero."
                     .into()
             }
             Self::BadKey => "\"key\" must be the id of an API key, which begins with key_. Correct it, or leave it out.".into(),
             Self::UnknownWorkspace => "The workspace does not exist or was deleted. Check the id.".into(),
             Self::UnknownSku => "This sku has no price. Ask your operator to add one.".into(),
-            Self::UnknownAuthorization => "The authorization does not exist. Leave \"authorization\" out.".into(),
+            Self::UnknownAuthorization => {
+                "You have no such authorization for this workspace and sku. Send the one that you were given, or leave it out.".into()
+            }
+            Self::UnknownEvent => {
+                "\"corrects\" must be the id of an event of this source that was counted. Check the id.".into()
+            }
+            Self::BadCorrection => {
+                "This takes back more than is left of the event, or names another workspace or sku. Correct it.".into()
+            }
             Self::Conflict => {
                 "A different event with this source and id was counted before. Use a new id for a new event.".into()
             }
@@ -210,7 +236,16 @@ impl Meter {
     /// The meter after `quantity` at `price` per unit, and the additional charge, zero or more. `None`: beyond the
     /// largest amount.
     pub fn plus(self, price: Credits, quantity: Quantity) -> Option<(Self, Credits)> {
-        let used = i128::from(price.micro()) * i128::from(quantity.micro());
+        self.moved(i128::from(price.micro()) * i128::from(quantity.micro()))
+    }
+
+    /// The meter without `quantity` at `price` per unit, which it counted before, and what is returned for it, zero or more.
+    pub fn minus(self, price: Credits, quantity: Quantity) -> Option<(Self, Credits)> {
+        let (after, charge) = self.moved(-(i128::from(price.micro()) * i128::from(quantity.micro())))?;
+        Some((after, charge.negated()))
+    }
+
+    fn moved(self, used: i128) -> Option<(Self, Credits)> {
         let exact = i128::from(self.charged_micro) * MILLION + i128::from(self.rest_pico) + used;
         let (whole, part) = (exact.div_euclid(MILLION), exact.rem_euclid(MILLION));
         let is_up = part * 2 > MILLION || (part * 2 == MILLION && whole % 2 != 0);
@@ -255,6 +290,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_back_leaves_the_price_of_the_rest() {
+        let (price, half) = (Credits::from_micro(1).unwrap(), Quantity::parse("0.5").unwrap());
+        let all = (0..5).fold(Meter::default(), |meter, _| meter.plus(price, half).unwrap().0);
+        let mut meter = all;
+        let returned: Vec<i64> = (0..5)
+            .map(|_| {
+                let (after, returned) = meter.minus(price, half).unwrap();
+                meter = after;
+                returned.micro()
+            })
+            .collect();
+
+        assert_eq!((all.charged_micro, returned), (2, vec![0, 0, 1, 1, 0]));
+        assert_eq!(meter, Meter::default());
+    }
+
+    #[test]
     fn a_price_beyond_an_amount_is_no_price() {
         let most = Quantity::from_micro(Credits::MAX.micro()).unwrap();
 
@@ -278,6 +330,8 @@ mod tests {
             Fault::UnknownWorkspace,
             Fault::UnknownSku,
             Fault::UnknownAuthorization,
+            Fault::UnknownEvent,
+            Fault::BadCorrection,
             Fault::Conflict,
             Fault::TooLarge,
         ];

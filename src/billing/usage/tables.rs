@@ -1,10 +1,10 @@
 //! The tables of usage: each column once, with its tags.
 
 use super::super::ledger::BOOKS;
-use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, Table, exported, left_out, table};
+use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, STATE, Table, exported, left_out, table};
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[USAGE_EVENT, USAGE_METER];
+pub const TABLES: &[Table] = &[USAGE_EVENT, USAGE_METER, USAGE_AUTHORIZATION, USAGE_POLICY];
 
 table! {
     /// Usage that services reported.
@@ -22,6 +22,9 @@ table! {
     service_id = left_out(LINK);
     workspace_id = left_out(LINK);
     digest = left_out(EVIDENCE);
+    authorization_id = exported(Cell::Text).named("authorization");
+    corrects = exported(Cell::Text);
+    corrected_micro = left_out(DERIVED).set_later();
 }
 
 table! {
@@ -31,4 +34,37 @@ table! {
     sku = left_out(DERIVED);
     charged_micro = left_out(DERIVED);
     rest_pico = left_out(DERIVED);
+}
+
+table! {
+    /// What services may charge.
+    pub(crate) USAGE_AUTHORIZATION: "usage_authorization" {
+        part: Some("usage/authorizations"),
+        erasure: Erasure::Keeps(BOOKS),
+    }
+    id = exported(Cell::Text);
+    sku = exported(Cell::Text);
+    unit = exported(Cell::Text);
+    category = exported(Cell::Text);
+    quantity_micro = exported(Cell::Quantity).named("quantity");
+    price_micro = exported(Cell::Credits).named("price");
+    amount_micro = exported(Cell::Credits).named("amount");
+    charged_micro = exported(Cell::Credits).named("charged").set_later();
+    state = exported(Cell::Text).set_later();
+    key_id = exported(Cell::Text).named("key");
+    created_at = exported(Cell::Time);
+    expires_at = exported(Cell::Time).ends();
+    closed_at = exported(Cell::Time).set_later();
+    service_id = left_out(LINK);
+    workspace_id = left_out(LINK);
+    rest_pico = left_out(DERIVED).set_later();
+}
+
+table! {
+    /// How the authorizations of services work.
+    pub(crate) USAGE_POLICY: "usage_policy" { part: None, erasure: Erasure::NothingPersonal }
+    service_id = left_out(LINK);
+    mode = left_out(STATE);
+    margin_percent = left_out(STATE);
+    hold_seconds = left_out(STATE);
 }

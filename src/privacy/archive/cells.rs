@@ -17,7 +17,11 @@ pub(super) fn read(cell: Cell, row: &Row<'_>, column: &str) -> rusqlite::Result<
             let micro = row.get::<_, Option<i64>>(column)?.unwrap_or_default();
             json!(Credits::from_micro(-micro).map(|amount| amount.to_string()))
         }
-        Cell::Quantity => json!(row.get::<_, Option<Quantity>>(column)?.map(|quantity| quantity.to_string())),
+        Cell::Quantity => json!(row.get::<_, Option<i64>>(column)?.map(|micro| {
+            // Below zero: usage that was taken back.
+            let sign = if micro < 0 { "-" } else { "" };
+            Quantity::from_micro(micro.saturating_abs()).map(|quantity| format!("{sign}{quantity}"))
+        })),
         Cell::Number => json!(row.get::<_, Option<i64>>(column)?),
         Cell::Flag => json!(row.get::<_, Option<bool>>(column)?),
         Cell::Words => match row.get::<_, Option<String>>(column)? {

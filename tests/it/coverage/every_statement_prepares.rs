@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 45] = [
+pub const STORES: [(&str, &[&str]); 47] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -46,8 +46,10 @@ pub const STORES: [(&str, &[&str]); 45] = [
     ("resources::leases", resources::LEASE_STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::ledger::check", billing::ledger::CHECK_STATEMENTS),
+    ("billing::ledger::holds", billing::ledger::holds::STATEMENTS),
     ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),
+    ("billing::usage::authorizations", billing::usage::authorizations::STATEMENTS),
     ("privacy", privacy::STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),
     ("privacy::archive::parts", privacy::PART_STATEMENTS),

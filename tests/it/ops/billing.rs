@@ -19,9 +19,14 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::{START, TestSite as Site, UsageBuilder, default_settings};
 
+mod authorizations;
+mod corrections;
 mod histories;
+mod holds;
+mod incidents;
 mod integrity;
 mod returns;
+mod simulation;
 mod usage_events;
 mod wallets;
 

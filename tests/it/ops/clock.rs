@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domicile::audit;
-use domicile::base::{Clock, ClockStep, EmailAddress, Secret, Timestamp, days, hours, minutes, seconds};
+use domicile::base::{
+    Clock, ClockStep, Credits, EmailAddress, HoldId, Secret, Timestamp, days, hours, minutes, seconds,
+};
+use domicile::billing::ledger::holds::{self, HoldState, NewHold};
 use domicile::clock;
 use domicile::db::{self, Shift};
 use domicile::jobs::{self, JobHandler, NewJob, Outcome};
@@ -352,6 +355,30 @@ fn a_year_ahead_for_ten_minutes_changes_nothing_for_people() {
 }
 
 #[test]
+fn reserved_credit_is_free_in_time_although_the_clock_was_set_back() {
+    let site = TestApp::new();
+    let workspace = site.person("ada-l").workspace;
+    let reserve = || {
+        site.write(move |tx| {
+            let (id, expires_at) = (HoldId::new(tx.now(), tx.rng()), tx.now().plus(days(1)));
+            holds::reserve(tx, NewHold { id, workspace, key: None, amount: Credits::whole(1), expires_at })
+        })
+        .unwrap()
+    };
+    let (ended, open) = (reserve(), reserve());
+    site.write(move |tx| holds::close(tx, &ended, HoldState::Settled)).unwrap();
+
+    site.step(ClockStep::Back(YEAR));
+
+    site.clock.advance(hours(23));
+    assert_eq!(site.write(holds::expire_holds).unwrap(), 0);
+    site.clock.advance(hours(1));
+    assert_eq!(site.write(holds::expire_holds).unwrap(), 1);
+    let states = site.read(|view| [ended.id, open.id].map(|id| holds::find(view, id).unwrap().unwrap().state));
+    assert_eq!(states, [HoldState::Settled, HoldState::Expired]);
+}
+
+#[test]
 fn dates_that_people_chose_do_not_move() {
     let site = TestApp::new();
     let ada = site.person("ada-l");
@@ -437,6 +464,7 @@ const RECORDS: &[(&str, &[&str])] = &[
     ("audit_event", &["at"]),
     ("audit_tree", &["made_at"]),
     ("clock", &["seen_at", "stepped_at", "ahead_since", "grace_until"]),
+    ("credit_hold", &["created_at", "closed_at"]),
     ("credit_lot", &["effective_at", "expires_at"]),
     ("data_request", &["finished_at"]),
     ("device", &["first_seen_at"]),
@@ -477,6 +505,7 @@ const RECORDS: &[(&str, &[&str])] = &[
     ("statement_line", &["at", "occurred_at"]),
     ("subject_key", &["created_at"]),
     ("totp", &["confirmed_at"]),
+    ("usage_authorization", &["created_at", "closed_at"]),
     ("usage_event", &["occurred_at", "received_at"]),
     ("webhook_delivery", &["at"]),
     ("webhook_endpoint", &["changed_at", "failing_since", "gone_at"]),

@@ -12,6 +12,7 @@ use domicile::base::{
 };
 use domicile::billing;
 use domicile::billing::usage;
+use domicile::billing::usage::authorizations::{self, UsageRequest};
 use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
 use domicile::db::{Tx, View};
 use domicile::idempotency;
@@ -123,6 +124,7 @@ impl TestApp {
             let (service, _) = create_service(tx, "farm").unwrap();
             let farm = Actor::Service { service: service.id, name: service.name, request: String::new() };
             usage::record_batch(tx, &farm, &batch).unwrap();
+            authorize(tx, &farm, workspace, key.key.id);
             keep_resources(tx, &farm, workspace);
             keep_answer(tx, &farm, workspace);
             end_resources(tx, workspace);
@@ -335,6 +337,12 @@ fn end_resources(tx: &mut Tx<'_>, workspace: WorkspaceId) {
     };
     resources::report_activity(tx, &gone, &item).unwrap();
     services::disconnect(tx, &Actor::Operator, "gone").unwrap();
+}
+
+/// Credit that is reserved, also of the budget of a key.
+fn authorize(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId, key: ApiKeyId) {
+    let (sku, quantity) = ("gpu.h100".to_owned(), Quantity::parse("500").unwrap());
+    authorizations::authorize(tx, farm, &UsageRequest { workspace, sku, quantity, key: Some(key) }).unwrap();
 }
 
 /// A project, and a model of it in the trash, and a reserved place.

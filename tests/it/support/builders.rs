@@ -3,7 +3,9 @@
 
 use domicile::accounts::Username;
 use domicile::api_keys::{Expiry, KeyChange, KeyName, KeyNote, Limits, NewApiKey};
-use domicile::base::{AccountId, Actor, ApiKeyId, EmailAddress, Quantity, Secret, Timestamp, Visitor, WorkspaceId};
+use domicile::base::{
+    AccountId, Actor, ApiKeyId, EmailAddress, HoldId, Quantity, Secret, Timestamp, Visitor, WorkspaceId,
+};
 use domicile::billing::usage::{EventName, NewEvent};
 use domicile::db::Tx;
 use domicile::services::{self, Grant, Service, ServiceError, ServiceName};
@@ -105,6 +107,8 @@ impl UsageBuilder {
             quantity: Quantity::parse("1").unwrap(),
             occurred_at,
             key: None,
+            authorization: None,
+            corrects: None,
         })
     }
 
@@ -115,6 +119,17 @@ impl UsageBuilder {
 
     pub fn key(mut self, key: Option<ApiKeyId>) -> Self {
         self.0.key = key;
+        self
+    }
+
+    pub fn authorization(mut self, authorization: HoldId) -> Self {
+        self.0.authorization = Some(authorization);
+        self
+    }
+
+    /// Takes the quantity back from an earlier event.
+    pub fn corrects(mut self, id: &str) -> Self {
+        self.0.corrects = EventName::parse(id);
         self
     }
 

@@ -8,12 +8,12 @@ use serde::{Deserialize, Deserializer};
 use super::super::super::usage::Fault;
 
 /// The members of an event. Any other member is an error of the sender and is not ignored.
-const MEMBERS: [&str; 10] =
-    ["id", "source", "workspace", "sku", "quantity", "time", "authorization", "key", SPECVERSION, DATA];
+const MEMBERS: [&str; 11] =
+    ["id", "source", "workspace", "sku", "quantity", "time", "authorization", "key", "corrects", SPECVERSION, DATA];
 pub(super) const SPECVERSION: &str = "specversion";
 const DATA: &str = "data";
 /// The members that may be in `data` instead, where structured CloudEvents have what they are about.
-pub(super) const DATA_MEMBERS: [&str; 5] = ["workspace", "sku", "quantity", "authorization", "key"];
+pub(super) const DATA_MEMBERS: [&str; 6] = ["workspace", "sku", "quantity", "authorization", "key", "corrects"];
 /// Other attributes of CloudEvents (section 3.1, and its extension for tracing), which say nothing about the usage.
 const IGNORED: [&str; 6] = ["type", "datacontenttype", "dataschema", "subject", "traceparent", "tracestate"];
 /// The version of CloudEvents.
@@ -26,6 +26,8 @@ pub(super) enum Member<'de> {
     Null,
     Text(Cow<'de, str>),
     Whole(u64),
+    /// The absolute value of a whole number below zero.
+    Negative(u64),
     Object(Box<Members<'de>>),
     Other,
 }
@@ -52,8 +54,9 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Member::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Member<'de>, E> {
-        Ok(Member::Other)
+    fn visit_i64<E>(self, number: i64) -> Result<Member<'de>, E> {
+        // serde_json calls this for numbers below zero only.
+        Ok(Member::Negative(number.unsigned_abs()))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Member<'de>, E> {

@@ -177,6 +177,19 @@ mod tests {
         assert_eq!(fault_of("time", json!(1_777_000_000)), "bad_time");
         assert_eq!(fault_of("key", json!("ul_123")), "bad_key");
         assert_eq!(fault_of("authorization", json!("hold_1")), "unknown_authorization");
+        assert_eq!(fault_of("quantity", json!(-1)), "bad_quantity");
+        assert_eq!(fault_of("quantity", json!("-1")), "bad_quantity");
+        assert_eq!(fault_of("corrects", json!("16")), "bad_quantity");
+        assert_eq!(fault_of("corrects", json!("")), "unknown_event");
+        for taken_back in [json!(-2), json!("-2.0")] {
+            let mut correction = event();
+            (correction["corrects"], correction["quantity"]) = (json!("16"), taken_back);
+            let read = read(&correction).unwrap();
+            assert_eq!(
+                (read.quantity.micro(), read.corrects.unwrap().as_str().to_owned()),
+                (2_000_000, "16".to_owned())
+            );
+        }
         assert_eq!(fault_of("quantitty", json!(1)), "unknown_member");
         assert_eq!(read(&json!("event")).map(|_| ()), Err(Fault::NotAnObject));
         assert_eq!(read(&json!({"id": "17"})).map(|_| ()), Err(Fault::Missing("source")));

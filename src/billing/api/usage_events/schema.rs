@@ -54,9 +54,13 @@ struct UsageEvent {
     /// The id of the API key that it was used with.
     #[schema(example = "key_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     key: Option<String>,
-    /// Not supported yet: leave it out, or send null.
+    /// The id of an authorization of your service for this workspace and sku. Without one, leave it out or send null.
     #[schema(example = json!(null))]
     authorization: Option<String>,
+    /// The id of an event of the same source that was counted and whose quantity this one takes back, in whole or in part. Then
+    /// the quantity is below zero.
+    #[schema(min_length = 1, max_length = 200, example = json!(null))]
+    corrects: Option<String>,
     #[schema(schema_with = specversion_schema, required = false)]
     specversion: Option<String>,
     /// An attribute of CloudEvents. Accepted but ignored.
@@ -89,21 +93,22 @@ fn data_schema() -> Schema {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     ObjectBuilder::new()
         .description(Some(
-            "What a CloudEvent is about: workspace, sku, quantity, key and authorization, which are in the event or in here, \
-             not in both.",
+            "What a CloudEvent is about: workspace, sku, quantity, key, authorization and corrects, which are in the event or in \
+             here, not in both.",
         ))
         .property("workspace", text())
         .property("sku", text())
         .property("quantity", quantity_schema())
         .property("key", text())
         .property("authorization", text())
+        .property("corrects", text())
         .additional_properties(Some(AdditionalProperties::FreeForm(false)))
         .into()
 }
 
-/// A decimal number as text, or a whole number.
+/// A decimal number as text, or a whole number. Above zero, or below zero with `corrects`.
 fn quantity_schema() -> Schema {
-    let decimal = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[0-9]+(\.[0-9]{1,6})?$"));
-    let whole = ObjectBuilder::new().schema_type(Type::Integer).exclusive_minimum(Some(0));
+    let decimal = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^-?[0-9]+(\.[0-9]{1,6})?$"));
+    let whole = ObjectBuilder::new().schema_type(Type::Integer);
     OneOfBuilder::new().item(decimal).item(whole).examples(["3.5"]).into()
 }

@@ -5,15 +5,19 @@
 
 mod store;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use self::store::{BalanceRow, HistoryLine, HistoryPosting, HistoryRow, LotRow};
+use self::store::{BalanceRow, HistoryLine, HistoryPosting, HistoryRow, HoldRow, LotRow};
 use super::error::LedgerError;
+use super::holds::HoldState;
 use super::store as books;
 use crate::base::{Credits, LedgerAccountId, WorkspaceId};
 use crate::db::{Error, View};
 pub use store::STATEMENTS;
+
+/// Accounts in memory at the same time: some 100 MB.
+const ACCOUNTS_AT_ONCE: i64 = 1_000_000;
 
 /// The result of checking the whole ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +29,77 @@ pub struct LedgerSummary {
 }
 
 /// Checks the ledger from its first transaction to its last: numbers without gaps, transactions sealed and balanced, no
-/// account ever beyond its bounds, no wallet with credit and debt at the same time, every statement line equal to the
-/// effect of its transaction and consistent with the previous line, every stored balance the sum of its postings. Keeps
-/// one number per account in memory.
+/// account ever beyond its bounds, no wallet with free credit and debt at the same time, every statement line equal to the
+/// effect of its transaction and consistent with the previous line, every stored balance the sum of its postings, every hold reserving exactly what is left of
+/// it. Its memory is bounded: see [`check_in_parts`].
 ///
 /// # Errors
 /// [`LedgerError::Damaged`] with the first row that does not match; [`LedgerError::Db`].
 pub fn check(view: &View<'_>) -> Result<LedgerSummary, LedgerError> {
-    let mut replay = Replay::default();
-    store::walk_history(view, 0, |row| replay.read(row))?;
-    replay.close()?;
-    if store::count_lines(view, 0)? != replay.transactions {
-        return Err(damaged("statement_line", "there are more lines than transactions"));
+    check_in_parts(view, ACCOUNTS_AT_ONCE)
+}
+
+/// As [`check`], with at most about so many accounts in memory: with more, the history is read once for each part of the
+/// wallets.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_in_parts(view: &View<'_>, accounts_at_once: i64) -> Result<LedgerSummary, LedgerError> {
+    let parts = u64::try_from(store::count_accounts(view)? / accounts_at_once.max(1) + 1).unwrap_or(1);
+    let mut summary = LedgerSummary { transactions: 0, accounts: 0 };
+    for number in 0..parts {
+        let mut replay = Replay::of(view, None, 0)?;
+        replay.part = Part { number, parts };
+        store::walk_history(view, 0, |row| replay.read(row))?;
+        replay.close()?;
+        if store::count_lines(view, 0)? != replay.transactions {
+            return Err(damaged("statement_line", "there are more lines than transactions"));
+        }
+        let mut kept = 0;
+        store::walk_balances(view, replay.has_holds, |row| {
+            if !replay.part.has(row.wallet, row.account) {
+                return Ok(());
+            }
+            kept += 1;
+            replay.check_balance(&row)
+        })?;
+        let accounts = i64::try_from(replay.accounts.len()).unwrap_or(i64::MAX);
+        if kept != accounts {
+            return Err(damaged("ledger_balance", "an account with postings has no balance"));
+        }
+        store::walk_lots(view, |row| match replay.part.has(Some(row.workspace), row.account) {
+            true => replay.check_lot(&row),
+            false => Ok(()),
+        })?;
+        replay.check_debts()?;
+        summary.transactions = replay.transactions;
+        summary.accounts += accounts;
     }
-    let mut kept = 0;
-    store::walk_balances(view, |row| {
-        kept += 1;
-        replay.check_balance(&row)
-    })?;
-    let accounts = i64::try_from(replay.accounts.len()).unwrap_or(i64::MAX);
-    if kept != accounts {
-        return Err(damaged("ledger_balance", "an account with postings has no balance"));
+    check_holds(view, false)?;
+    Ok(summary)
+}
+
+/// A part of the wallets. All accounts of a wallet are in the same one.
+#[derive(Clone, Copy)]
+struct Part {
+    number: u64,
+    parts: u64,
+}
+
+impl Part {
+    /// All wallets.
+    const WHOLE: Self = Self { number: 0, parts: 1 };
+
+    fn has(self, wallet: Option<WorkspaceId>, account: LedgerAccountId) -> bool {
+        match wallet {
+            Some(owner) => self.has_wallet(owner),
+            None => account.random_bits() % self.parts == self.number,
+        }
     }
-    store::walk_lots(view, |row| replay.check_lot(&row))?;
-    Ok(LedgerSummary { transactions: replay.transactions, accounts })
+
+    fn has_wallet(self, owner: WorkspaceId) -> bool {
+        owner.random_bits() % self.parts == self.number
+    }
 }
 
 /// As [`check`], for the transactions after number `seq`, of a ledger that was checked before up to there: `base` is that
@@ -58,14 +109,14 @@ pub fn check(view: &View<'_>) -> Result<LedgerSummary, LedgerError> {
 /// # Errors
 /// As [`check`].
 pub fn check_since(view: &View<'_>, base: &View<'_>, seq: i64) -> Result<LedgerSummary, LedgerError> {
-    let mut replay = Replay { base: Some(base), transactions: seq, ..Replay::default() };
+    let mut replay = Replay::of(view, Some(base), seq)?;
     store::walk_history(view, seq, |row| replay.read(row))?;
     replay.close()?;
     if store::count_lines(view, seq)? != replay.transactions - seq {
         return Err(damaged("statement_line", "there are more lines than transactions"));
     }
     for account in replay.accounts.keys() {
-        let Some(row) = store::find_balance_row(view, *account)? else {
+        let Some(row) = store::find_balance_row(view, replay.has_holds, *account)? else {
             return Err(damaged("ledger_balance", "an account with postings has no balance"));
         };
         replay.check_balance(&row)?;
@@ -73,6 +124,8 @@ pub fn check_since(view: &View<'_>, base: &View<'_>, seq: i64) -> Result<LedgerS
             replay.check_lot(&row)?;
         }
     }
+    check_holds(view, true)?;
+    replay.check_debts()?;
     let accounts = i64::try_from(replay.accounts.len()).unwrap_or(i64::MAX);
     Ok(LedgerSummary { transactions: replay.transactions, accounts })
 }
@@ -116,7 +169,8 @@ struct OpenTransaction {
 
 /// The account in the state before the first transaction.
 fn account_in(base: Option<&View<'_>>, account: LedgerAccountId) -> Result<AccountState, Error> {
-    let row = base.map(|base| store::find_balance_row(base, account)).transpose()?.flatten();
+    // Only the balance counts, and the state can be of an earlier schema.
+    let row = base.map(|base| store::find_balance_row(base, false, account)).transpose()?.flatten();
     Ok(row.map(|row| AccountState { balance: row.balance, last_seq: row.last_seq }).unwrap_or_default())
 }
 
@@ -130,17 +184,54 @@ fn wallet_in(base: Option<&View<'_>>, owner: WorkspaceId) -> Result<Wallet, Erro
     Ok(Wallet { lots: -balance_after - overdraft, overdraft, balance_after })
 }
 
-#[derive(Default)]
+/// Checks all holds, or those that are active or reserve something.
+fn check_holds(view: &View<'_>, is_open: bool) -> Result<(), LedgerError> {
+    match store::has_holds(view)? {
+        true => store::walk_holds(view, is_open, |row| check_hold(&row)),
+        false => Ok(()),
+    }
+}
+
+/// An active hold reserves what is not captured, and a closed one nothing.
+fn check_hold(row: &HoldRow) -> Result<(), LedgerError> {
+    let expected = if row.state == HoldState::Active { row.amount - row.captured } else { 0 };
+    match row.reserved == expected {
+        true => Ok(()),
+        false => Err(damaged(format!("credit_hold {}", row.id), "it does not reserve what is left of it")),
+    }
+}
+
 struct Replay<'v> {
+    view: &'v View<'v>,
     /// The state that the first transaction follows. `None`: there was nothing before it.
     base: Option<&'v View<'v>>,
     transactions: i64,
     accounts: HashMap<LedgerAccountId, AccountState>,
     wallets: HashMap<WorkspaceId, Wallet>,
     open: Option<OpenTransaction>,
+    /// The wallets whose balances are followed. The others only have their transactions checked.
+    part: Part,
+    /// Whether the database has holds.
+    has_holds: bool,
+    /// Wallets with holds that had credit and debt at the same time.
+    doubtful: HashSet<WorkspaceId>,
 }
 
-impl Replay<'_> {
+impl<'v> Replay<'v> {
+    fn of(view: &'v View<'v>, base: Option<&'v View<'v>>, transactions: i64) -> Result<Self, Error> {
+        Ok(Self {
+            view,
+            base,
+            transactions,
+            accounts: HashMap::new(),
+            wallets: HashMap::new(),
+            open: None,
+            part: Part::WHOLE,
+            has_holds: store::has_holds(view)?,
+            doubtful: HashSet::new(),
+        })
+    }
+
     fn read(&mut self, row: HistoryRow) -> Result<(), LedgerError> {
         if self.open.as_ref().is_none_or(|open| open.seq != row.seq) {
             self.close()?;
@@ -177,6 +268,15 @@ impl Replay<'_> {
         let amount = i128::from(posting.amount);
         open.postings += 1;
         open.sum += amount;
+        if posting.wallet.is_some_and(|owner| owner != open.workspace) {
+            return Err(damaged(format!("ledger_posting {}", open.seq), "it moves another workspace's wallet"));
+        }
+        if posting.wallet.is_some() {
+            open.effect -= amount;
+        }
+        if !self.part.has(posting.wallet, posting.account) {
+            return Ok(());
+        }
 
         let account = match self.accounts.entry(posting.account) {
             Entry::Occupied(known) => known.into_mut(),
@@ -190,10 +290,6 @@ impl Replay<'_> {
         *account = AccountState { balance, last_seq: open.seq };
 
         let Some(owner) = posting.wallet else { return Ok(()) };
-        if owner != open.workspace {
-            return Err(damaged(format!("ledger_posting {}", open.seq), "it moves another workspace's wallet"));
-        }
-        open.effect -= amount;
         let wallet = match self.wallets.entry(owner) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(wallet_in(self.base, owner)?),
@@ -212,13 +308,6 @@ impl Replay<'_> {
         if open.sum != 0 {
             return Err(damaged(name, "its postings do not add up to zero"));
         }
-        let wallet = match self.wallets.entry(open.workspace) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(wallet_in(self.base, open.workspace)?),
-        };
-        if wallet.lots < 0 && wallet.overdraft > 0 {
-            return Err(damaged(name, "the wallet has credit and debt at the same time"));
-        }
         let Some(line) = open.line else { return Err(damaged(name, "it has no statement line")) };
         let row = format!("statement_line {}", line.seq);
         if line.seq != open.seq || line.workspace != open.workspace || !line.is_same_kind {
@@ -226,6 +315,20 @@ impl Replay<'_> {
         }
         if i128::from(line.amount) != open.effect {
             return Err(damaged(row, "its amount is not the effect of its transaction"));
+        }
+        if !self.part.has_wallet(open.workspace) {
+            return Ok(());
+        }
+        let wallet = match self.wallets.entry(open.workspace) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(wallet_in(self.base, open.workspace)?),
+        };
+        if wallet.lots < 0 && wallet.overdraft > 0 {
+            // What was reserved at that time is not known any more: it is checked at the end.
+            if !self.has_holds || !store::has_hold(self.view, open.workspace)? {
+                return Err(damaged(name, "the wallet has credit and debt at the same time"));
+            }
+            self.doubtful.insert(open.workspace);
         }
         let balance_after = i128::from(line.balance_after);
         if balance_after != wallet.balance_after + open.effect {
@@ -235,6 +338,20 @@ impl Replay<'_> {
             return Err(damaged(row, "its balance is not the lots less the overdraft"));
         }
         wallet.balance_after = balance_after;
+        Ok(())
+    }
+
+    /// A wallet that still has credit and debt has no credit that is not reserved.
+    fn check_debts(&self) -> Result<(), LedgerError> {
+        for workspace in &self.doubtful {
+            let owes = self.wallets.get(workspace).is_some_and(|wallet| wallet.overdraft > 0);
+            if owes && store::free(self.view, *workspace)? != 0 {
+                return Err(damaged(
+                    format!("the wallet of {workspace}"),
+                    "it has free credit and debt at the same time",
+                ));
+            }
+        }
         Ok(())
     }
 

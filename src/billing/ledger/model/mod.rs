@@ -295,10 +295,13 @@ pub(super) struct Lot {
     pub workspace: WorkspaceId,
     pub origin: Origin,
     pub category: Category,
-    pub left: Credits,
+    /// What is left and not reserved.
+    pub free: Credits,
+    /// What holds reserve.
+    pub reserved: Credits,
 }
 
-/// Takes `needed` from the lots in their order. Returns a posting for each lot that is used, and the amount that is
+/// Takes `needed` from the free credit of the lots in their order. Returns a posting for each lot that is used, and the amount that is
 /// missing.
 pub(super) fn burn(lots: impl IntoIterator<Item = Lot>, needed: Credits) -> (Vec<Posting>, Credits) {
     let mut missing = needed;
@@ -307,7 +310,10 @@ pub(super) fn burn(lots: impl IntoIterator<Item = Lot>, needed: Credits) -> (Vec
         if missing == Credits::ZERO {
             break;
         }
-        let part = lot.left.min(missing);
+        let part = lot.free.min(missing);
+        if part == Credits::ZERO {
+            continue;
+        }
         postings.push(Posting::debit(Account::Lot(lot.id), part));
         // `part` is between zero and `missing`, so the difference is an amount.
         missing = missing.minus(part).unwrap_or(Credits::ZERO);

@@ -30,12 +30,13 @@ pub(in crate::billing) fn expire_due_of(tx: &mut Tx<'_>, workspace: WorkspaceId)
     due.iter().try_for_each(|lot| expire(tx, lot))
 }
 
-/// A lot may expire twice: after the clock was set back, a refund can fill it again. So the key is of this transaction.
+/// Expires what is free of a lot. What is reserved expires when its hold is closed, and after the clock was set back a refund can
+/// fill the lot again, so a lot may expire several times: the key is of this transaction.
 fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
     let id = new_id(tx);
     let postings = vec![
-        Posting::debit(Account::Lot(lot.id), lot.left),
-        Posting::credit(lot.origin.expiry_account(lot.category), lot.left),
+        Posting::debit(Account::Lot(lot.id), lot.free),
+        Posting::credit(lot.origin.expiry_account(lot.category), lot.free),
     ];
     let idem_key = format!("expire:{}:{id}", lot.id);
     let draft = Draft::new(lot.workspace, Kind::Expired, "Credit expired", idem_key, postings);
@@ -43,6 +44,6 @@ fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
     let event = Event::new(BillingEvent::CreditExpired)
         .workspace(lot.workspace)
         .target(posted.id)
-        .data(json!({"lot": lot.id.to_string(), "amount": lot.left.to_string()}));
+        .data(json!({"lot": lot.id.to_string(), "amount": lot.free.to_string()}));
     Ok(audit::record(tx, &Actor::System, event)?)
 }

@@ -13,9 +13,11 @@ use crate::base::{Actor, Credits, LedgerAccountId, LotId, TransactionId, Workspa
 use crate::db::{self, Tx, View};
 pub use expiry::expire_due;
 pub(in crate::billing) use expiry::expire_due_of;
+pub(in crate::billing) use returns::returnable;
 pub use returns::{refund, withdraw, write_off};
 pub(in crate::billing) use spend::charge_new;
 pub use spend::{charge, spend};
+pub(super) use spend::{lots_for, post_charge, take_free};
 
 /// Posts a transaction. If the same key and content were posted before, it posts nothing and returns the first
 /// transaction.
@@ -103,7 +105,7 @@ struct Remembered {
     site_accounts: Vec<(Account, LedgerAccountId)>,
 }
 
-fn new_id(tx: &mut Tx<'_>) -> TransactionId {
+pub(super) fn new_id(tx: &mut Tx<'_>) -> TransactionId {
     let now = tx.now();
     TransactionId::new(now, tx.rng())
 }
@@ -135,7 +137,7 @@ fn find_repeated(
 }
 
 /// Writes a transaction: header, lot, postings, seal, line. The triggers require this order.
-fn write(
+pub(super) fn write(
     tx: &mut Tx<'_>,
     actor: &Actor,
     id: TransactionId,

@@ -8,7 +8,7 @@ use super::super::store::{self, PostedKind};
 use super::spend::lots_for;
 use super::{expire_due_of, find_repeated, new_id, write};
 use crate::base::{Actor, Credits, LotId, TransactionId, WorkspaceId};
-use crate::db::Tx;
+use crate::db::{Tx, View};
 
 /// Returns what a charge took from the wallet, in whole or in part; or what a dispute took that was won, with its fee when all
 /// of it is returned. It goes back into the same lots, in reverse order, after the debt of the wallet. Credit whose lot has
@@ -55,6 +55,13 @@ pub fn refund(tx: &mut Tx<'_>, actor: &Actor, refund: Refund) -> Result<PostedTr
     };
     let id = new_id(tx);
     write(tx, actor, id, content, draft)
+}
+
+/// What can still be returned of a charge.
+pub(in crate::billing) fn returnable(view: &View<'_>, of: TransactionId) -> Result<Credits, LedgerError> {
+    let original = store::find_kind(view, of)?.ok_or(LedgerError::UnknownTransaction)?;
+    let before = store::sum_of_reversals(view, of)?;
+    original.amount.negated().minus(before).ok_or(LedgerError::TooLarge)
 }
 
 /// Takes credit from a wallet: an operator takes it back, or a payment is returned or disputed. For a payment, the lot that

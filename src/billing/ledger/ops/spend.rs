@@ -1,9 +1,10 @@
 //! Charge a wallet for usage.
 
 use super::super::error::LedgerError;
+use super::super::holds;
 use super::super::model::{self, Account, Charge, Draft, Kind, Lot, PostedTransaction, Posting};
 use super::super::store;
-use super::{balance, expire_due_of, find_repeated, new_id, write};
+use super::{expire_due_of, find_repeated, new_id, write};
 use crate::base::{Actor, Credits, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
 
@@ -34,7 +35,6 @@ pub fn charge(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTr
 /// Like [`charge`], with a new id that the caller has already stored, and which also names the charge: so it was never
 /// posted before. Due credit of the wallet must have been expired in this transaction.
 // No permission: as for `post`.
-// No event: as for `post`: `billing::usage` records the reports.
 pub(in crate::billing) fn charge_new(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -45,7 +45,7 @@ pub(in crate::billing) fn charge_new(
         return Err(LedgerError::NotPositive);
     }
     let content = charge.content();
-    let (postings, missing) = burn(tx, &charge)?;
+    let (postings, missing) = take_free(tx, charge.workspace, charge.amount)?;
     post_charge(tx, actor, id, content, charge, postings, missing)
 }
 
@@ -60,7 +60,7 @@ pub fn spend(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTra
     match plan_charge(tx, &charge, &content)? {
         ChargePlan::Repeated(first) => Ok(first),
         ChargePlan::Burn { missing, .. } if missing > Credits::ZERO => {
-            let available = balance(tx, charge.workspace)?;
+            let available = holds::available(tx, charge.workspace)?;
             Err(LedgerError::InsufficientCredit { available, needed: charge.amount })
         }
         ChargePlan::Burn { postings, missing } => {
@@ -83,24 +83,38 @@ fn plan_charge(tx: &mut Tx<'_>, charge: &Charge, content: &[u8; 32]) -> Result<C
         return Ok(ChargePlan::Repeated(first));
     }
     expire_due_of(tx, charge.workspace)?;
-    let (postings, missing) = burn(tx, charge)?;
+    let (postings, missing) = take_free(tx, charge.workspace, charge.amount)?;
     Ok(ChargePlan::Burn { postings, missing })
 }
 
-/// The postings that take a charge from the open lots, and what is missing then.
-fn burn(view: &View<'_>, charge: &Charge) -> Result<(Vec<Posting>, Credits), db::Error> {
-    let lots = lots_for(view, charge.workspace, charge.amount)?;
-    Ok(model::burn(lots, charge.amount))
+/// The postings that take an amount from the free credit of a wallet, and what is missing then. Holds whose time is over are
+/// looked for only if something is missing and something is reserved.
+pub(in crate::billing::ledger) fn take_free(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    amount: Credits,
+) -> Result<(Vec<Posting>, Credits), LedgerError> {
+    let lots = lots_for(tx, workspace, amount)?;
+    let is_reserved = lots.iter().any(|lot| lot.reserved > Credits::ZERO);
+    let (postings, missing) = model::burn(lots, amount);
+    if missing > Credits::ZERO && is_reserved && holds::release_due_of(tx, workspace)? {
+        return Ok(model::burn(lots_for(tx, workspace, amount)?, amount));
+    }
+    Ok((postings, missing))
 }
 
 /// Lots in burn order until they cover `needed`, or all lots.
-pub(super) fn lots_for(view: &View<'_>, workspace: WorkspaceId, needed: Credits) -> Result<Vec<Lot>, db::Error> {
+pub(in crate::billing::ledger) fn lots_for(
+    view: &View<'_>,
+    workspace: WorkspaceId,
+    needed: Credits,
+) -> Result<Vec<Lot>, db::Error> {
     let mut lots: Vec<Lot> = Vec::new();
     let mut sum = 0;
     loop {
         let more = store::list_burning(view, workspace, LOTS_PER_READ, lots.len())?;
         let is_last = more.len() < LOTS_PER_READ as usize;
-        sum += more.iter().map(|lot| lot.left.micro()).sum::<i64>();
+        sum += more.iter().map(|lot| lot.free.micro()).sum::<i64>();
         lots.extend(more);
         if is_last || sum >= needed.micro() {
             return Ok(lots);
@@ -108,7 +122,10 @@ pub(super) fn lots_for(view: &View<'_>, workspace: WorkspaceId, needed: Credits)
     }
 }
 
-fn post_charge(
+/// Posts a charge with the postings that take it from lots, and what becomes debt.
+// No permission: as for `post`.
+// No event: as for `post`.
+pub(in crate::billing::ledger) fn post_charge(
     tx: &mut Tx<'_>,
     actor: &Actor,
     id: TransactionId,

@@ -294,6 +294,15 @@ pub const PARTS: &[Part] = &[
         sql: statements::USAGE,
     },
     Part {
+        path: "usage/authorizations",
+        title: "What services were allowed to charge, before the usage",
+        formats: &[Format::Csv],
+        subject: PartSubject::OwnWorkspace,
+        tables: &[&usage::USAGE_AUTHORIZATION],
+        others: &[],
+        sql: statements::AUTHORIZATIONS,
+    },
+    Part {
         path: "workspaces/{workspace}/resources",
         title: "What services keep for the workspace",
         formats: &[Format::Array, Format::Csv],

@@ -205,6 +205,14 @@ pub(super) const USAGE: &str = sql!(
     where workspace_id = :subject
     order by occurred_at"
 );
+pub(super) const AUTHORIZATIONS: &str = sql!(
+    "select ",
+    exported_columns!(usage::USAGE_AUTHORIZATION as "a"),
+    "
+    from usage_authorization a
+    where workspace_id = :subject
+    order by created_at, id"
+);
 
 pub(super) const RESOURCES: &str = sql!(
     "select ",
@@ -241,5 +249,6 @@ pub const STATEMENTS: &[&str] = &[
     STATEMENT,
     LOTS,
     USAGE,
+    AUTHORIZATIONS,
     RESOURCES,
 ];

@@ -180,10 +180,28 @@ fn the_check_names_the_first_row_that_does_not_match() {
         let damage = damage.replace("OTHER", &other);
         site.connection.execute_batch(&format!("drop trigger {trigger}; {damage}")).unwrap();
 
-        match site.check() {
-            Err(LedgerError::Damaged { row: named, .. }) if named.starts_with(row) => {}
-            other => panic!("{damage}: {row} should be named, not {other:?}"),
+        for found in [site.check(), site.read(|tx| ledger::check_in_parts(tx, 1))] {
+            match found {
+                Err(LedgerError::Damaged { row: named, .. }) if named.starts_with(row) => {}
+                other => panic!("{damage}: {row} should be named, not {other:?}"),
+            }
         }
+    }
+}
+
+#[test]
+fn a_check_in_parts_checks_every_account_once() {
+    let mut site = site();
+    for n in 0..40 {
+        let ws = WorkspaceId::new(Timestamp::from_millis(n), &mut Rng::seeded(n.unsigned_abs() + 1));
+        site.grant(gift(ws, Credits::whole(5), &format!("gift {n}"))).unwrap();
+        site.charge(charge_of(ws, Credits::whole(6), &format!("use {n}"))).unwrap();
+    }
+    // A lot and a debt of each wallet, and two accounts of the site.
+    let whole = site.check().unwrap();
+    assert_eq!(whole, LedgerSummary { transactions: 80, accounts: 82 });
+    for accounts_at_once in [1, 7, 81, 82, 1_000] {
+        assert_eq!(site.read(|tx| ledger::check_in_parts(tx, accounts_at_once).unwrap()), whole);
     }
 }
 
@@ -280,7 +298,12 @@ fn an_account_has_the_bounds_of_its_kind() {
 #[test]
 fn every_statement_prepares_and_the_hot_ones_need_no_sorting() {
     let site = site();
-    for sql in ledger::STATEMENTS.iter().chain(usage::STATEMENTS) {
+    for sql in ledger::STATEMENTS
+        .iter()
+        .chain(ledger::holds::STATEMENTS)
+        .chain(usage::STATEMENTS)
+        .chain(usage::authorizations::STATEMENTS)
+    {
         let mut plan = site.connection.prepare(&format!("explain query plan {sql}")).unwrap();
         let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).map(Result::unwrap).collect();
         let is_of_one_wallet = sql.contains(":workspace_id") && sql.trim_start().starts_with("select");

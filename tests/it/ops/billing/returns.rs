@@ -118,6 +118,20 @@ fn credit_whose_lot_expired_is_returned_for_thirty_days_more() {
 }
 
 #[test]
+fn a_refund_counts_no_credit_that_has_expired_but_that_no_job_has_taken() {
+    let (mut site, ws) = (site(), some_workspace());
+    site.lot(ws, Origin::Monthly, 5, Some(9), "a month");
+    let used = site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap().id;
+    site.clock.advance(days(9));
+
+    let posted = site.refund(used, ws, Credits::whole(1), "back").unwrap();
+
+    assert_eq!((posted.balance_after, site.wallet(ws)), (Credits::whole(1), left(&[("back", 1)])));
+    assert_eq!(site.kinds(ws)[..2], [Kind::Refund, Kind::Expired]);
+    site.check().unwrap();
+}
+
+#[test]
 fn a_refund_repays_debt_first_and_a_debt_that_was_paid_comes_back_as_credit() {
     let (mut site, ws) = (site(), some_workspace());
     site.lot(ws, Origin::Adjustment, 1, None, "gift");

@@ -9,7 +9,7 @@ use super::*;
 
 /// What the person's data leaves empty or at its default. Every exported column gets a value, and columns of one part get
 /// different ones.
-const FILL: [&str; 17] = [
+const FILL: [&str; 19] = [
     "update account set is_operator = 1, keys_locked_at = 1777000200001",
     "update email_change set closed_at = 1777000200002",
     "update device set is_trusted = 0, has_signed_in = 0, first_seen_at = 1777000200003",
@@ -31,6 +31,13 @@ const FILL: [&str; 17] = [
     "update credit_lot set expires_at = 1777000200016",
     "update statement_line set occurred_at = 1777000200017",
     "update statement_line set category = 'annotation'",
+    "update usage_event set authorization_id = 'hold_canary', corrects = 'canary first', quantity_micro = -7778000,
+       charge_micro = -7779",
+    "insert into usage_authorization (id, service_id, workspace_id, key_id, sku, unit, category, quantity_micro, price_micro,
+       amount_micro, charged_micro, state, created_at, expires_at, closed_at)
+     select 'hold_00000000000000000000000000', 'svc_canary', id, 'key_canary', 'gpu.canary', 'canary hour', 'deployment', 7780000,
+            7781, 7782, 7783, 'settled', 1777000200018, 1777000200019, 1777000200020
+     from workspace",
 ];
 
 impl TestApp {
@@ -87,7 +94,9 @@ fn written(cell: Cell, value: Value) -> String {
         (Cell::Day, Value::Integer(day)) => Timestamp::from_day_number(day).rfc3339(),
         (Cell::Credits, Value::Integer(micro)) => Credits::from_micro(micro).unwrap().to_string(),
         (Cell::Balance, Value::Integer(micro)) => Credits::from_micro(-micro).unwrap().to_string(),
-        (Cell::Quantity, Value::Integer(micro)) => Quantity::from_micro(micro).unwrap().to_string(),
+        (Cell::Quantity, Value::Integer(micro)) => {
+            format!("{}{}", if micro < 0 { "-" } else { "" }, Quantity::from_micro(micro.abs()).unwrap())
+        }
         (Cell::Flag, Value::Integer(flag)) => (flag == 1).to_string(),
         (Cell::Number, Value::Integer(number)) => number.to_string(),
         (cell, other) => panic!("{other:?} is not a {cell:?}"),

@@ -1,17 +1,20 @@
 //! Record usage events: one report, or those of one moment together.
 
+mod corrections;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde_json::json;
 
 use super::super::events::BillingEvent;
-use super::super::ledger::{self, Charge};
+use super::super::ledger::{self, Charge, holds};
+use super::authorizations;
 use super::error::UsageError;
 use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection, Watermark};
 use super::store::{self, EventRow};
 use crate::audit::{self, Event};
-use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
+use crate::base::{Actor, ApiKeyId, Credits, HoldId, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
 use crate::config::UsageCategory;
 use crate::db::{Error, Tx, View};
 use crate::idempotency::{self, Answer, IdempotencyError, Request};
@@ -143,9 +146,9 @@ fn count_events<'e>(
 }
 
 /// Posts the charges of a batch, and records it in the audit.
-fn post_batch(tx: &mut Tx<'_>, batch: Batch<'_>) -> Result<(), UsageError> {
-    let Batch { actor, service, reports, accepted, duplicates, rejected, .. } = batch;
-    let transactions = post_charges(tx, batch)?;
+fn post_batch(tx: &mut Tx<'_>, mut batch: Batch<'_>) -> Result<(), UsageError> {
+    post_charges(tx, &mut batch)?;
+    let Batch { actor, service, reports, accepted, duplicates, rejected, transactions, .. } = batch;
     if reports > 0 {
         let data = json!({
             "reports": reports,
@@ -169,7 +172,9 @@ struct Batch<'e> {
     accepted: usize,
     duplicates: usize,
     rejected: usize,
-    groups: BTreeMap<(WorkspaceId, &'e str), Option<Group>>,
+    /// What was posted.
+    transactions: usize,
+    groups: BTreeMap<GroupName<'e>, Option<Group>>,
     /// How much more each workspace can be charged. `None`: the workspace does not exist, or not for this service.
     headrooms: BTreeMap<WorkspaceId, Option<Credits>>,
     /// The cost of each key in this batch, for its budget.
@@ -186,6 +191,7 @@ impl<'e> Batch<'e> {
             accepted: 0,
             duplicates: 0,
             rejected: 0,
+            transactions: 0,
             groups: BTreeMap::new(),
             headrooms: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -193,9 +199,18 @@ impl<'e> Batch<'e> {
     }
 }
 
-/// The events of one workspace and sku: one transaction.
+/// The events of a group: one workspace, sku and authorization.
+type GroupName<'e> = (WorkspaceId, &'e str, Option<HoldId>);
+
+fn group_name(event: &NewEvent) -> GroupName<'_> {
+    (event.workspace, event.sku.as_str(), event.authorization)
+}
+
+/// The events of one workspace, sku and authorization: one transaction.
 struct Group {
     transaction: TransactionId,
+    /// The key of the authorization. `None`: it has none, or there is no authorization.
+    key: Option<ApiKeyId>,
     workspace_text: String,
     unit: String,
     price: Credits,
@@ -223,6 +238,9 @@ fn count_event<'e>(
         Ok(event) => event,
         Err(fault) => return Ok(CountOutcome::Rejected(fault.clone())),
     };
+    if let Some(corrected) = &event.corrects {
+        return corrections::count_correction(tx, batch, event, corrected);
+    }
     match price(tx, batch, event)? {
         Pricing::Priced(priced) => record_event(tx, batch, event, priced),
         // An event that was counted before stays a duplicate, even if its sku, workspace or headroom no longer exists.
@@ -252,7 +270,10 @@ fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Res
     let Some(headroom) = headroom_of(tx, batch, event.workspace)? else {
         return Ok(Pricing::Faulty(Fault::UnknownWorkspace));
     };
-    let Some(group) = group_of(tx, batch, event)? else { return Ok(Pricing::Faulty(Fault::UnknownSku)) };
+    let Some(group) = group_of(tx, batch, event)? else {
+        let is_authorized = event.authorization.is_some();
+        return Ok(Pricing::Faulty(if is_authorized { Fault::UnknownAuthorization } else { Fault::UnknownSku }));
+    };
     Ok(price_in_group(group, headroom, event).map_or_else(Pricing::Faulty, Pricing::Priced))
 }
 
@@ -270,7 +291,7 @@ fn record_event<'e>(
     event: &'e NewEvent,
     priced: PricedEvent,
 ) -> Result<CountOutcome, UsageError> {
-    let Some(Some(group)) = batch.groups.get_mut(&(event.workspace, event.sku.as_str())) else {
+    let Some(Some(group)) = batch.groups.get_mut(&group_name(event)) else {
         return Ok(CountOutcome::Rejected(Fault::UnknownSku));
     };
     let row = EventRow {
@@ -278,6 +299,7 @@ fn record_event<'e>(
         service: batch.service,
         price: group.price,
         charge: priced.charge,
+        key: event.key.or(group.key),
         digest: event.digest(&group.workspace_text),
         transaction: (priced.charge > Credits::ZERO).then_some(group.transaction),
     };
@@ -289,7 +311,7 @@ fn record_event<'e>(
     group.quantity = Some(priced.group_quantity);
     group.latest = group.latest.max(event.occurred_at);
     batch.headrooms.insert(event.workspace, Some(priced.headroom));
-    if let Some(key) = event.key.filter(|_| priced.charge > Credits::ZERO) {
+    if let Some(key) = event.key.or(group.key).filter(|_| priced.charge > Credits::ZERO) {
         let spent = batch.keys.entry((key, event.workspace)).or_insert(Credits::ZERO);
         *spent = spent.plus(priced.charge).unwrap_or(Credits::MAX);
     }
@@ -316,8 +338,11 @@ fn headroom_of(tx: &mut Tx<'_>, batch: &mut Batch<'_>, workspace: WorkspaceId) -
             // here.
             ledger::expire_due_of(tx, workspace)?;
             let balance = ledger::balance_now(tx, workspace)?;
-            // A balance may go down to minus the largest amount. A wallet with credit has headroom for any amount.
-            Some(Credits::MAX.plus(balance).unwrap_or(Credits::MAX))
+            // A balance may go down to minus the largest amount. A wallet with credit has headroom for any amount. What is
+            // reserved is not used, so debt can be made beside it.
+            let reserved = if balance < Credits::ZERO { holds::reserved(tx, workspace)? } else { Credits::ZERO };
+            let headroom = Credits::MAX.plus(balance).unwrap_or(Credits::MAX);
+            Some(headroom.minus(reserved).unwrap_or(Credits::ZERO))
         }
     };
     batch.headrooms.insert(workspace, headroom);
@@ -329,11 +354,35 @@ fn group_of<'b, 'e>(
     batch: &'b mut Batch<'e>,
     event: &'e NewEvent,
 ) -> Result<Option<&'b Group>, Error> {
-    let group = (event.workspace, event.sku.as_str());
-    Ok(match batch.groups.entry(group) {
+    Ok(match batch.groups.entry(group_name(event)) {
         Entry::Occupied(entry) => entry.into_mut().as_ref(),
-        Entry::Vacant(entry) => entry.insert(new_group(tx, event)?).as_ref(),
+        Entry::Vacant(entry) => match event.authorization {
+            None => entry.insert(new_group(tx, event)?).as_ref(),
+            Some(id) => entry.insert(authorized_group(tx, batch.service, event, id)?).as_ref(),
+        },
     })
+}
+
+/// The group of an authorization: its price holds, whatever the price list says now, also after its end. `None`: the service has
+/// no such authorization for the workspace and the sku.
+fn authorized_group(tx: &mut Tx<'_>, service: ServiceId, event: &NewEvent, id: HoldId) -> Result<Option<Group>, Error> {
+    let found = authorizations::find_of_service(tx, service, id)?;
+    let Some(found) = found.filter(|found| found.workspace == event.workspace && found.sku == event.sku) else {
+        return Ok(None);
+    };
+    let now = tx.now();
+    Ok(Some(Group {
+        transaction: TransactionId::new(now, tx.rng()),
+        key: found.key,
+        workspace_text: event.workspace.to_string(),
+        unit: found.unit,
+        price: found.price,
+        meter: found.meter,
+        charge: Credits::ZERO,
+        category: found.category,
+        latest: event.occurred_at,
+        quantity: None,
+    }))
 }
 
 fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> {
@@ -342,6 +391,7 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
     let now = tx.now();
     Ok(Some(Group {
         transaction: TransactionId::new(now, tx.rng()),
+        key: None,
         workspace_text: event.workspace.to_string(),
         unit: listed.unit.clone(),
         price: listed.price,
@@ -353,17 +403,19 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
     }))
 }
 
-/// Writes the meters and posts the charges. Returns the number of transactions.
-fn post_charges(tx: &mut Tx<'_>, batch: Batch<'_>) -> Result<usize, UsageError> {
-    let mut transactions = 0;
-    for ((key, workspace), spent) in batch.keys {
+/// Writes the meters and posts the charges of what was counted.
+fn post_charges(tx: &mut Tx<'_>, batch: &mut Batch<'_>) -> Result<(), UsageError> {
+    for ((key, workspace), spent) in std::mem::take(&mut batch.keys) {
         api_keys::spend(tx, key, workspace, spent)?;
     }
-    for ((workspace, sku), group) in batch.groups {
+    for ((workspace, sku, authorization), group) in std::mem::take(&mut batch.groups) {
         let Some((group, quantity)) = group.and_then(|group| group.quantity.map(|quantity| (group, quantity))) else {
             continue;
         };
-        store::replace_meter(tx, workspace, sku, group.meter)?;
+        match authorization {
+            None => store::replace_meter(tx, workspace, sku, group.meter)?,
+            Some(id) => authorizations::update_meter(tx, id, group.meter)?,
+        }
         if group.charge == Credits::ZERO {
             continue;
         }
@@ -374,8 +426,11 @@ fn post_charges(tx: &mut Tx<'_>, batch: Batch<'_>) -> Result<usize, UsageError> 
             category: group.category,
             ..Charge::new(workspace, group.charge, details, idem_key)
         };
-        ledger::charge_new(tx, batch.actor, group.transaction, charge)?;
-        transactions += 1;
+        match authorization {
+            None => ledger::charge_new(tx, batch.actor, group.transaction, charge)?,
+            Some(id) => holds::capture(tx, batch.actor, group.transaction, id, charge)?,
+        };
+        batch.transactions += 1;
     }
-    Ok(transactions)
+    Ok(())
 }

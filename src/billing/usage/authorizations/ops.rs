@@ -1,0 +1,169 @@
+//! Ask what usage costs, authorize it, and end it.
+
+use super::super::super::ledger::LedgerError;
+use super::super::super::ledger::holds::{self, Hold, HoldState, NewHold};
+use super::super::error::UsageError;
+use super::super::model::Meter;
+use super::model::{Authorization, AuthorizationState, Closed, Mode, Policy, Quote, UsageRequest};
+use super::store;
+use crate::api_keys::{self, BudgetReservation};
+use crate::base::{Actor, Credits, HoldId, ServiceId, hours};
+use crate::config::Price;
+use crate::db::{Error, Tx, View};
+use crate::services;
+
+/// The margins and the times that a policy may have.
+const MARGIN_MAX: u8 = 100;
+const HOLD_MIN: std::time::Duration = std::time::Duration::from_secs(60);
+const HOLD_MAX: std::time::Duration = hours(365 * 24);
+
+/// How the authorizations of a service work.
+///
+/// # Errors
+/// [`Error`].
+pub fn policy(view: &View<'_>, service: ServiceId) -> Result<Policy, Error> {
+    Ok(store::find_policy(view, service)?.unwrap_or_default())
+}
+
+/// Sets how the authorizations of a service work, from the next one on.
+///
+/// # Errors
+/// [`UsageError::NotAllowed`] unless the actor is the operator; [`UsageError::BadPolicy`] unless the margin is at most 100 percent
+/// and the time from a minute to a year.
+// No event: it gives no access and moves no credit; each authorization says what was reserved.
+pub fn set_policy(tx: &mut Tx<'_>, actor: &Actor, service: ServiceId, policy: Policy) -> Result<(), UsageError> {
+    if !matches!(actor, Actor::Operator) {
+        return Err(UsageError::NotAllowed);
+    }
+    if policy.margin_percent > MARGIN_MAX || !(HOLD_MIN..=HOLD_MAX).contains(&policy.hold_for) {
+        return Err(UsageError::BadPolicy);
+    }
+    Ok(store::replace_policy(tx, service, &policy)?)
+}
+
+/// What usage would cost, and what the workspace can spend. Nothing is reserved.
+///
+/// # Errors
+/// [`UsageError::NotAService`], [`UsageError::UnknownWorkspace`], [`UsageError::UnknownSku`], [`UsageError::TooLarge`].
+pub fn quote(view: &View<'_>, actor: &Actor, request: &UsageRequest) -> Result<Quote, UsageError> {
+    let (service, _) = service_and_price(view, actor, request)?;
+    let amount = cost(view, service, request)?;
+    Ok(Quote { amount, available: holds::available(view, request.workspace)? })
+}
+
+/// Authorizes usage: reserves what it costs in the wallet, and in the budget of the key, or only checks that it is there, as the
+/// policy of the service says. Its price holds for all usage that is reported for it.
+///
+/// # Errors
+/// As for [`quote`]; [`UsageError::Ledger`] with `InsufficientCredit`, `InsufficientBudget` or `UnknownKey`.
+pub fn authorize(tx: &mut Tx<'_>, actor: &Actor, request: &UsageRequest) -> Result<Authorization, UsageError> {
+    let (service, price) = service_and_price(tx, actor, request)?;
+    let policy = policy(tx, service)?;
+    let amount = cost(tx, service, request)?;
+    let now = tx.now();
+    let id = HoldId::new(now, tx.rng());
+    let expires_at = now.plus(policy.hold_for);
+    let UsageRequest { workspace, key, quantity, .. } = *request;
+    match policy.mode {
+        // What costs nothing needs no credit.
+        _ if amount == Credits::ZERO => require_key(tx, request)?,
+        Mode::Hold => {
+            holds::reserve(tx, NewHold { id, workspace, key, amount, expires_at })?;
+        }
+        Mode::Check => {
+            let available = holds::available(tx, workspace)?;
+            if available < amount {
+                return Err(LedgerError::InsufficientCredit { available, needed: amount }.into());
+            }
+            if let Some(key) = key {
+                require_room(api_keys::budget_room(tx, key, workspace, amount)?, amount)?;
+            }
+        }
+    }
+    let authorization = Authorization {
+        id,
+        service,
+        workspace,
+        key,
+        sku: price.sku,
+        unit: price.unit,
+        category: price.category,
+        quantity,
+        price: price.price,
+        amount,
+        meter: Meter::default(),
+        state: AuthorizationState::Open,
+        expires_at,
+    };
+    store::insert(tx, &authorization)?;
+    Ok(authorization)
+}
+
+/// Ends an authorization whose usage has ended: what is left of its credit is free again. Usage that is reported later is
+/// charged as without a hold. Repeating it is the same as once.
+///
+/// # Errors
+/// [`UsageError::NotAService`]; [`UsageError::UnknownAuthorization`].
+pub fn settle(tx: &mut Tx<'_>, actor: &Actor, id: HoldId) -> Result<Closed, UsageError> {
+    close_authorization(tx, actor, id, AuthorizationState::Settled, HoldState::Settled)
+}
+
+/// Ends an authorization whose usage has not happened. As [`settle`].
+///
+/// # Errors
+/// As for [`settle`].
+pub fn release(tx: &mut Tx<'_>, actor: &Actor, id: HoldId) -> Result<Closed, UsageError> {
+    close_authorization(tx, actor, id, AuthorizationState::Released, HoldState::Released)
+}
+
+fn close_authorization(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: HoldId,
+    state: AuthorizationState,
+    hold_state: HoldState,
+) -> Result<Closed, UsageError> {
+    let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
+    let found = store::find_of_service(tx, *service, id)?.ok_or(UsageError::UnknownAuthorization)?;
+    let charged = Credits::from_micro(found.meter.charged_micro).ok_or(LedgerError::TooLarge)?;
+    if found.state != AuthorizationState::Open {
+        return Ok(Closed { state: found.state, charged });
+    }
+    if let Some(hold) = holds::find(tx, id)?.filter(|hold: &Hold| hold.state == HoldState::Active) {
+        holds::close(tx, &hold, hold_state)?;
+    }
+    store::update_closed(tx, id, state)?;
+    Ok(Closed { state, charged })
+}
+
+/// The service and the price, if the service may charge the workspace.
+fn service_and_price(view: &View<'_>, actor: &Actor, request: &UsageRequest) -> Result<(ServiceId, Price), UsageError> {
+    let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
+    if !services::may_touch(view, *service, request.workspace)? {
+        return Err(UsageError::UnknownWorkspace);
+    }
+    let listed = view.site().config.prices.iter().find(|listed| listed.sku == request.sku);
+    Ok((*service, listed.cloned().ok_or(UsageError::UnknownSku)?))
+}
+
+fn cost(view: &View<'_>, service: ServiceId, request: &UsageRequest) -> Result<Credits, UsageError> {
+    let listed = view.site().config.prices.iter().find(|listed| listed.sku == request.sku);
+    let price = listed.ok_or(UsageError::UnknownSku)?.price;
+    let (_, cost) = Meter::default().plus(price, request.quantity).ok_or(UsageError::TooLarge)?;
+    policy(view, service)?.with_margin(cost).ok_or(UsageError::TooLarge)
+}
+
+fn require_key(view: &View<'_>, request: &UsageRequest) -> Result<(), UsageError> {
+    match request.key {
+        None => Ok(()),
+        Some(key) => require_room(api_keys::budget_room(view, key, request.workspace, Credits::ZERO)?, Credits::ZERO),
+    }
+}
+
+fn require_room(room: BudgetReservation, needed: Credits) -> Result<(), UsageError> {
+    match room {
+        BudgetReservation::Reserved(_) => Ok(()),
+        BudgetReservation::TooSmall { left } => Err(LedgerError::InsufficientBudget { left, needed }.into()),
+        BudgetReservation::UnknownKey => Err(LedgerError::UnknownKey.into()),
+    }
+}
