@@ -257,6 +257,10 @@ routes! {
         => services::api::introspect;
     POST "/v1/usage/events"                           Service [body(EVENTS_BYTES_MAX), counted(RequestClass::Usage)]
         => billing::api::record_events;
+    POST "/v1/usage/quote"                            Service [only_asks] => billing::api::quote;
+    POST "/v1/usage/authorize"                        Service => billing::api::authorize;
+    POST "/v1/usage/settle"                           Service => billing::api::settle;
+    POST "/v1/usage/release"                          Service => billing::api::release;
     GET  "/v1/ingest/watermark"                       Service => billing::api::watermark;
     GET  "/v1/resources"                              Service => resources::api::list;
     POST "/v1/resources/batch"                        Service [body(BATCH_BYTES_MAX)] => resources::api::put_batch;

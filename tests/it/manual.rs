@@ -177,8 +177,18 @@ fn every_command_is_in_the_manual() {
 fn what_the_manual_says_to_run_works() {
     let site = Appliance::running();
     let (_folder, path) = path_with_program();
-    let order =
-        ["first-start", "mail", "people", "air-gapped", "monitoring", "backup", "security", "services", "resources"];
+    let order = [
+        "first-start",
+        "mail",
+        "people",
+        "air-gapped",
+        "monitoring",
+        "backup",
+        "security",
+        "services",
+        "resources",
+        "usage",
+    ];
     let blocks = blocks();
     let runs = blocks.iter().filter(|block| block.kind == "sh run");
     assert!(runs.clone().all(|block| order.contains(&block.page.as_str())), "add the page to the order");

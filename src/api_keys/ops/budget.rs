@@ -99,17 +99,36 @@ pub fn budget_room(
     workspace: WorkspaceId,
     amount: Credits,
 ) -> Result<BudgetReservation, Error> {
+    Ok(match find_budget(view, key, workspace)? {
+        None => BudgetReservation::UnknownKey,
+        Some(KeyBudget { left: Some(left), .. }) if left < amount => BudgetReservation::TooSmall { left },
+        Some(KeyBudget { family, .. }) => BudgetReservation::Reserved(family),
+    })
+}
+
+/// What is left of a key's budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyBudget {
+    /// The keys that share it.
+    pub family: ApiKeyId,
+    /// The budget, less what was spent and what is reserved. Below zero: it is overspent. `None`: the key has no budget.
+    pub left: Option<Credits>,
+}
+
+/// What is left of a key's budget. `None`: the workspace has no such key, or it has ended.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_budget(view: &View<'_>, key: ApiKeyId, workspace: WorkspaceId) -> Result<Option<KeyBudget>, Error> {
     let found = store::find(view, key)?.filter(|key| key.workspace == workspace && !key.state.is_over());
-    let Some(key) = found else { return Ok(BudgetReservation::UnknownKey) };
-    let Some(budget) = key.limits.budget else { return Ok(BudgetReservation::Reserved(key.family)) };
+    let Some(key) = found else { return Ok(None) };
+    let Some(budget) = key.limits.budget else { return Ok(Some(KeyBudget { family: key.family, left: None })) };
     let spent = records::find_spend(view, key.family, &budget.period.name(view.now()))?;
     let reserved = records::find_reserved(view, key.family)?;
     // Both sums are at most the largest amount, and so is the budget.
     let left = budget.amount.micro() - spent.micro() - reserved.micro();
-    match left >= amount.micro() {
-        true => Ok(BudgetReservation::Reserved(key.family)),
-        false => Ok(BudgetReservation::TooSmall { left: Credits::from_micro(left).unwrap_or(Credits::MAX.negated()) }),
-    }
+    let left = Credits::from_micro(left).unwrap_or(Credits::MAX.negated());
+    Ok(Some(KeyBudget { family: key.family, left: Some(left) }))
 }
 
 /// Gives back a reserved part of the budget of a family of keys.

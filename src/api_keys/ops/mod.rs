@@ -10,7 +10,9 @@ mod queries;
 mod record_usage;
 mod reveal;
 
-pub use budget::{BudgetReservation, budget_room, release_budget, reserve_budget, spend, unspend};
+pub use budget::{
+    BudgetReservation, KeyBudget, budget_room, find_budget, release_budget, reserve_budget, spend, unspend,
+};
 pub use change::{change, reduce_scopes, set_policy};
 pub use create::{create, expiry_offer, rotate, rotation_preview};
 pub use expose::{ExposureReport, expose};

@@ -1,5 +1,6 @@
 //! The JSON API: usage from services, and the wallet for holders of an API key.
 
+mod authorizations;
 mod transactions;
 mod usage_events;
 mod usage_summary;
@@ -20,6 +21,7 @@ use crate::http::{Answer, json};
 use crate::idempotency::{self, IdempotencyError};
 use crate::services::api::{ServiceRefusals, ServiceWrite};
 use crate::services::{Caller, ServiceScope};
+pub use authorizations::{authorize, quote, release, settle};
 pub use transactions::transactions;
 pub use usage_events::{EventsResponse, read_events};
 pub use usage_summary::usage_summary;
@@ -27,7 +29,16 @@ pub use watermark::watermark;
 
 /// The description of the operations in this folder.
 #[derive(OpenApi)]
-#[openapi(paths(record_events, watermark::watermark, transactions::transactions, usage_summary::usage_summary))]
+#[openapi(paths(
+    record_events,
+    authorizations::quote,
+    authorizations::authorize,
+    authorizations::settle,
+    authorizations::release,
+    watermark::watermark,
+    transactions::transactions,
+    usage_summary::usage_summary
+))]
 pub struct Description;
 
 /// Reports usage. Events of a service with the same source and id count once.

@@ -27,4 +27,5 @@ mod step_up;
 mod tls_scan;
 mod tokens;
 mod trash;
+mod usage;
 mod visitors;

@@ -98,6 +98,20 @@ fn every_described_operation_has_its_reviewed_answer() {
     };
     answers.add("POST /v1/usage/events", "ok", |call| call.bearer(&service).json(&event("600")));
     answers.add("POST /v1/usage/events", "wrong", |call| call.bearer(&service).json(&event("many")));
+    let planned = |quantity: &str| json!({"workspace": workspace, "sku": "gpu.h100", "quantity": quantity});
+    answers.add("POST /v1/usage/quote", "ok", |call| call.bearer(&service).json(&planned("1000")));
+    answers.add("POST /v1/usage/quote", "wrong", |call| call.bearer(&service).json(&planned("many")));
+    answers.add("POST /v1/usage/authorize", "ok", |call| call.bearer(&service).json(&planned("1000")));
+    answers.add("POST /v1/usage/authorize", "no-credit", |call| call.bearer(&service).json(&planned("9000")));
+    answers.add("POST /v1/usage/authorize", "no-service", |call| call);
+    let [settled, released] = ["10", "20"].map(|quantity| {
+        let answer = answers.site.call("POST", "/v1/usage/authorize").bearer(&service).json(&planned(quantity)).send();
+        json!({"authorization": answer.json()["authorization"]})
+    });
+    answers.add("POST /v1/usage/settle", "ok", |call| call.bearer(&service).json(&settled));
+    answers.add("POST /v1/usage/release", "ok", |call| call.bearer(&service).json(&released));
+    let unknown = json!({"authorization": "hold_00000000000000000000000000"});
+    answers.add("POST /v1/usage/settle", "unknown", |call| call.bearer(&service).json(&unknown));
 
     answers.add("GET /v1/inbox", "ok", |call| call.bearer(&service));
     answers.add("GET /v1/inbox", "no-service", |call| call);

@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use self::batch::Batch;
 pub use self::schema::UsageEvents;
+pub(super) use self::schema::quantity_schema;
 use super::super::usage::{BATCH_EVENTS_MAX, BatchResult, Fault, NewEvent};
 use crate::base::Problem;
 

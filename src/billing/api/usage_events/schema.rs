@@ -46,7 +46,7 @@ struct UsageEvent {
     /// What was used: a `sku` of the price list.
     #[schema(required = false, example = "gpu.h100")]
     sku: String,
-    #[schema(schema_with = quantity_schema, required = false)]
+    #[schema(schema_with = signed_quantity, required = false)]
     quantity: String,
     /// When it was used, RFC 3339 with an offset: from the year 2000 to a day ahead of the server's clock.
     #[schema(format = DateTime, example = "2026-05-03T09:00:00Z")]
@@ -98,7 +98,7 @@ fn data_schema() -> Schema {
         ))
         .property("workspace", text())
         .property("sku", text())
-        .property("quantity", quantity_schema())
+        .property("quantity", signed_quantity())
         .property("key", text())
         .property("authorization", text())
         .property("corrects", text())
@@ -106,9 +106,14 @@ fn data_schema() -> Schema {
         .into()
 }
 
-/// A decimal number as text, or a whole number. Above zero, or below zero with `corrects`.
-fn quantity_schema() -> Schema {
-    let decimal = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^-?[0-9]+(\.[0-9]{1,6})?$"));
+/// Above zero, or below zero with `corrects`.
+fn signed_quantity() -> Schema {
+    quantity_schema(r"^-?[0-9]+(\.[0-9]{1,6})?$", "3.5")
+}
+
+/// A decimal number as text, of this pattern, or a whole number.
+pub(in super::super) fn quantity_schema(pattern: &str, example: &str) -> Schema {
+    let decimal = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
     let whole = ObjectBuilder::new().schema_type(Type::Integer);
-    OneOfBuilder::new().item(decimal).item(whole).examples(["3.5"]).into()
+    OneOfBuilder::new().item(decimal).item(whole).examples([example]).into()
 }

@@ -24,7 +24,7 @@ pub struct UsageRequest {
 pub struct Quote {
     /// The price of the quantity, with the margin of the service.
     pub amount: Credits,
-    /// What the workspace can spend now. Below zero: its debt.
+    /// What the workspace can spend now, and the key if one is named. Below zero: its debt.
     pub available: Credits,
 }
 
@@ -138,6 +138,8 @@ pub struct Authorization {
 /// The end of an authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {
+    /// The workspace that pays.
+    pub workspace: WorkspaceId,
     #[allow(missing_docs)]
     pub state: AuthorizationState,
     /// What its usage has cost.

@@ -41,14 +41,20 @@ pub fn set_policy(tx: &mut Tx<'_>, actor: &Actor, service: ServiceId, policy: Po
     Ok(store::replace_policy(tx, service, &policy)?)
 }
 
-/// What usage would cost, and what the workspace can spend. Nothing is reserved.
+/// What usage would cost, and what the workspace can spend, and the key. Nothing is reserved.
 ///
 /// # Errors
-/// [`UsageError::NotAService`], [`UsageError::UnknownWorkspace`], [`UsageError::UnknownSku`], [`UsageError::TooLarge`].
+/// [`UsageError::NotAService`], [`UsageError::UnknownWorkspace`], [`UsageError::UnknownSku`], [`UsageError::TooLarge`];
+/// [`UsageError::Ledger`] with `UnknownKey`.
 pub fn quote(view: &View<'_>, actor: &Actor, request: &UsageRequest) -> Result<Quote, UsageError> {
     let (service, _) = service_and_price(view, actor, request)?;
     let amount = cost(view, service, request)?;
-    Ok(Quote { amount, available: holds::available(view, request.workspace)? })
+    let mut available = holds::available(view, request.workspace)?;
+    if let Some(key) = request.key {
+        let budget = api_keys::find_budget(view, key, request.workspace)?.ok_or(LedgerError::UnknownKey)?;
+        available = budget.left.map_or(available, |left| left.min(available));
+    }
+    Ok(Quote { amount, available })
 }
 
 /// Authorizes usage: reserves what it costs in the wallet, and in the budget of the key, or only checks that it is there, as the
@@ -127,13 +133,13 @@ fn close_authorization(
     let found = store::find_of_service(tx, *service, id)?.ok_or(UsageError::UnknownAuthorization)?;
     let charged = Credits::from_micro(found.meter.charged_micro).ok_or(LedgerError::TooLarge)?;
     if found.state != AuthorizationState::Open {
-        return Ok(Closed { state: found.state, charged });
+        return Ok(Closed { workspace: found.workspace, state: found.state, charged });
     }
     if let Some(hold) = holds::find(tx, id)?.filter(|hold: &Hold| hold.state == HoldState::Active) {
         holds::close(tx, &hold, hold_state)?;
     }
     store::update_closed(tx, id, state)?;
-    Ok(Closed { state, charged })
+    Ok(Closed { workspace: found.workspace, state, charged })
 }
 
 /// The service and the price, if the service may charge the workspace.

@@ -76,7 +76,7 @@ fn what_is_authorized_is_charged_in_steps_and_the_rest_is_free_again() {
     );
     let closed = site.settle(authorization.id).unwrap();
 
-    assert_eq!(closed, Closed { state: AuthorizationState::Settled, charged: micro(1_500_000) });
+    assert_eq!(closed, Closed { workspace: ws, state: AuthorizationState::Settled, charged: micro(1_500_000) });
     assert_eq!((site.balance(ws), site.free(ws)), (micro(3_500_000), micro(3_500_000)));
     assert_eq!(site.settle(authorization.id).unwrap(), closed);
     let released = site.write(|tx| authorizations::release(tx, &farm(), authorization.id)).unwrap();
