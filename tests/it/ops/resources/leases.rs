@@ -40,6 +40,8 @@ fn a_lease_takes_a_place_until_it_is_committed_released_or_over() {
     assert!(matches!(over, Err(ResourceError::LeaseEnded)));
     // Also before the job has ended it.
     farm.lease("model", 1, 0).unwrap();
+    farm.site.clock.advance(LEASE_DEFAULT);
+    farm.put(&farm.new_of("model", "m-2")).unwrap();
     assert_eq!(farm.site.write(resources::expire_leases).unwrap(), 0);
     farm.site.clock.advance(domicile::base::days(31));
     assert!(farm.site.write(resources::expire_leases).unwrap() >= 3, "leases of a month ago are deleted");

@@ -322,6 +322,17 @@ fn a_service_moves_its_own_resources() {
     assert!(matches!(everything, Err(ResourceError::NotFound)), "the trash has what other services keep, too");
     farm.site.write(|tx| resources::delete_by_service(tx, &service, &id("m-1"))).unwrap();
     assert!(farm.is_counted_right());
+    let name = farm.service();
+    let open = |farm: &mut Farm| {
+        farm.site.read(|tx| inbox::list_commands(tx, name, CommandFilter::Open, None, 9).unwrap()).rows.len()
+    };
+    assert_eq!(open(&mut farm), 0, "it is not told what it did itself");
+
+    // What is below it goes with it, and the service is asked to delete that.
+    let project = farm.registered("project", "p-1", None);
+    let below = farm.registered("model", "m-2", Some("p-1"));
+    farm.site.write(|tx| resources::delete_by_service(tx, &service, &id("p-1"))).unwrap();
+    assert_eq!((farm.states(&[project, below]), open(&mut farm)), (vec![State::Purged, State::Purging], 1));
 }
 
 #[test]
@@ -383,6 +394,8 @@ fn a_service_sees_nothing_of_a_workspace_that_was_taken_away() {
     assert_eq!(list(&mut farm), 0);
     let renewed = farm.site.write(|tx| resources::renew(tx, &service, lease.id, resources::LEASE_DEFAULT));
     assert!(matches!(renewed, Err(ResourceError::NoWorkspace)), "{renewed:?}");
+    let deleted = farm.site.write(|tx| resources::delete_by_service(tx, &service, &id("m-1")));
+    assert!(matches!(deleted, Err(ResourceError::NotFound)), "{deleted:?}");
 }
 
 #[test]
