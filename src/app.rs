@@ -231,13 +231,20 @@ impl App {
                 self.store.write_blocking(move |tx| journal::keep_verified(tx, &verified))?;
             }
         }
-        let verified = verified.inspect_err(|error| {
-            if self.readiness().set_fault(DAMAGED_JOURNAL, format!("The journal is damaged: {error}. {}", error.cure()))
-            {
-                tracing::error!(%error, "The journal is damaged.");
-            }
-        })?;
-        Ok(verified.journal)
+        Ok(verified.inspect_err(|error| self.report_journal(error))?.journal)
+    }
+
+    fn report_journal(&self, error: &JournalError) {
+        let what = match error {
+            // The next run verifies it.
+            JournalError::Db(error) if error.is_busy() => return,
+            error if error.is_about_lines() => "The journal is damaged",
+            _ => "The journal could not be verified",
+        };
+        let reason = format!("{what}: {error}. {}", error.cure());
+        if self.readiness().set_fault(DAMAGED_JOURNAL, &reason) {
+            tracing::error!("{reason}");
+        }
     }
 
     /// The configuration.

@@ -1,12 +1,12 @@
 //! The events of accounts, their addresses and passwords.
 
-use crate::audit::{EventType, Part, events};
+use crate::audit::{EventType, Fact, Part, events};
 
 events! {
     /// What happens to accounts.
     AccountEvent {
         Created = "account.created": EventType::for_person().done("Account created").with(&[Part::Contact]),
-        ProfileUpdated = "account.profile_updated": EventType::for_person().done("Profile changed"),
+        ProfileUpdated = "account.profile_updated": EventType::for_person().done("Profile changed").facts(&[Fact::Fields("fields")]),
         KeysLocked = "account.keys_locked": EventType::for_person().done("API keys locked").ends_access(),
         KeysUnlocked = "account.keys_unlocked": EventType::for_person().done("API keys unlocked").returns_access(),
         PasswordChanged = "auth.password_changed": EventType::for_person().done("Password changed").ends_access(),

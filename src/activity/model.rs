@@ -2,7 +2,7 @@
 
 use super::{catalogue, changes};
 use crate::api_keys::exposure_place;
-use crate::audit::{Audience, Outcome, Part, RecordedEvent};
+use crate::audit::{Audience, EventType, Outcome, Part, RecordedEvent};
 use crate::base::{Cursor, Timestamp};
 use crate::sessions::device_of;
 
@@ -32,14 +32,15 @@ impl Activity {
     pub(super) fn describe(event: RecordedEvent) -> Option<Self> {
         let kind = catalogue::find(&event.name);
         let is_visible = kind.is_none_or(|kind| kind.visible_to != Audience::Operators);
-        is_visible.then(|| Self::new(event))
+        is_visible.then(|| Self::new(kind, event))
     }
 
-    fn new(event: RecordedEvent) -> Self {
+    fn new(known: Option<&EventType>, event: RecordedEvent) -> Self {
         let name = event.private_text(Part::Text, "name").or_else(|| event.private_text(Part::Text, "reason"));
         let kind = event.data.get("type").and_then(|kind| kind.as_str()).filter(|_| name.is_some());
         let place = event.private_text(Part::Contact, "url").and_then(exposure_place);
-        let details = [changes::in_words(&event.data), place].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        let said = known.and_then(|kind| changes::in_words(kind, &event.data));
+        let details = [said, place].into_iter().flatten().collect::<Vec<_>>().join(" · ");
         Self {
             title: title(&event.name, event.outcome),
             kind: kind.unwrap_or_default().to_owned(),

@@ -22,7 +22,7 @@ use crate::base::Digest;
 /// The byte of `signed-note` for Ed25519.
 const ED25519: u8 = 0x01;
 /// What a line with a signature begins with.
-const SIGNED_BY: &str = "\u{2014} ";
+pub(super) const SIGNED_BY: &str = "\u{2014} ";
 /// The most that is read as a checkpoint, in bytes. Ours have some 300; witnesses may have added signatures.
 const NOTE_MAX: usize = 64 * 1024;
 
@@ -84,7 +84,8 @@ impl Checkpoint {
         Err(NoteFault::NotSigned)
     }
 
-    /// Reads signed notes that follow each other, as in the file of all checkpoints.
+    /// Reads signed notes that follow each other, as in the file of all checkpoints. The last one may be incomplete, because
+    /// a copy may be made while it is written.
     ///
     /// # Errors
     /// [`NoteFault`] of the first one that is not a checkpoint of this appliance.
@@ -100,7 +101,11 @@ impl Checkpoint {
             note.push_str(line);
             note.push('\n');
         }
-        opened.push(Self::open(&note, key)?);
+        let is_cut_off = !note.contains(SIGNED_BY) || !notes.ends_with('\n');
+        match Self::open(&note, key) {
+            Err(_) if is_cut_off && !opened.is_empty() => {}
+            last => opened.push(last?),
+        }
         Ok(opened)
     }
 
@@ -160,6 +165,13 @@ mod tests {
         let notes = [note.as_str(), &note, &note].concat();
         assert_eq!(Checkpoint::open_all(&notes, &key().verifying_key()).unwrap().len(), 3);
         assert_eq!(Checkpoint::open_all(&notes[1..], &key().verifying_key()), Err(NoteFault::NotSigned));
+        // A copy of the moment in which the last one is written has the others; a whole one that is wrong stays a fault.
+        for cut in (note.len() + 1..2 * note.len()).filter(|cut| notes.is_char_boundary(*cut)) {
+            let opened = Checkpoint::open_all(&notes[..cut], &key().verifying_key()).unwrap();
+            assert_eq!(opened.len(), if cut == 2 * note.len() - 1 { 2 } else { 1 }, "{cut}");
+        }
+        let changed = format!("{note}{}", note.replacen("1234", "1235", 1));
+        assert_eq!(Checkpoint::open_all(&changed, &key().verifying_key()), Err(NoteFault::NotSigned));
         let cosigned = format!("{note}\u{2014} witness.example.net AAAAAAAA\n");
         assert_eq!(Checkpoint::open(&cosigned, &key().verifying_key()), Ok(checkpoint()));
     }

@@ -1,6 +1,7 @@
 //! What can be wrong with the audit chain.
 
 use super::checkpoint::NoteFault;
+use super::ops::Lost;
 use crate::base::Problem;
 use crate::db;
 
@@ -32,6 +33,9 @@ pub enum AuditError {
         /// The number of events in the checkpoint.
         size: i64,
     },
+    /// A signed checkpoint has events that a restore lost. The audit is whole without them.
+    #[error("{}", lost(.0))]
+    LostByRestore(Box<Lost>),
     /// The text to compare with is no checkpoint of this appliance.
     #[error("the checkpoint cannot be used: {0}")]
     Note(#[from] NoteFault),
@@ -40,12 +44,28 @@ pub enum AuditError {
     Db(#[from] db::Error),
 }
 
+fn lost(lost: &Lost) -> String {
+    let (first, last) = lost.events();
+    let at = lost.restore.opened_at.day_and_time();
+    match lost.line {
+        Some(line) => format!(
+            "restored at {at}: the events {first} to {last} of a signed checkpoint are lost, and line {line} of the journal \
+             notes the restore"
+        ),
+        None => format!(
+            "the events {first} to {last} of a signed checkpoint are missing: the audit says that a restore at {at} lost \
+             them, and the journal does not confirm it"
+        ),
+    }
+}
+
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Damaged { .. }
             | AuditError::Rewritten { .. }
             | AuditError::Cut { .. }
+            | AuditError::LostByRestore(_)
             | AuditError::Note(_) => Problem::internal(error),
             AuditError::Db(error) => error.into(),
         }

@@ -77,6 +77,43 @@ pub enum AccessChange {
     Deletes,
 }
 
+/// What people are shown of the evidence of an event, and of which members. A type declares it ([`EventType::facts`]), so that
+/// nothing is guessed from the name of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// From which value to which one.
+    Change {
+        /// The member with the value before.
+        before: &'static str,
+        /// The member with the value after.
+        after: &'static str,
+        /// What follows each value, such as ` days`.
+        unit: &'static str,
+    },
+    /// The members that differ between the objects `before` and `after`: each with its name for people.
+    Changes(&'static [(&'static str, &'static str)]),
+    /// The names of fields that changed.
+    Fields(&'static str),
+    /// An amount of credit.
+    Credits(&'static str),
+    /// Scopes, as a list or in one text.
+    Scopes(&'static str),
+    /// How somebody proved who they are.
+    Method(&'static str),
+    /// How many, if it is not zero: the member, the word for one, and for several.
+    Count(&'static str, &'static str, &'static str),
+}
+
+impl Fact {
+    /// A change with the members `before` and `after`.
+    pub const CHANGE: Self = Self::Change { before: "before", after: "after", unit: "" };
+
+    /// Whether it is from what to what.
+    pub(super) const fn is_change(&self) -> bool {
+        matches!(self, Self::Change { .. } | Self::Changes(_))
+    }
+}
+
 /// A type of event: its stored name, its titles for people, and what an event of this type may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventType {
@@ -90,6 +127,8 @@ pub struct EventType {
     pub denied: Option<&'static str>,
     /// The personal parts that an event may carry, besides the network address of its actor.
     pub private: &'static [Part],
+    /// What people are shown of its evidence, in this order.
+    pub facts: &'static [Fact],
     /// Who may see it.
     pub visible_to: Audience,
     /// What it does to access. Each change has an entry in the journal, so that a restored backup makes it again.
@@ -113,7 +152,16 @@ impl EventType {
     }
 
     const fn new(visible_to: Audience) -> Self {
-        Self { name: "", done: None, failed: None, denied: None, private: &[], visible_to, access: AccessChange::None }
+        Self {
+            name: "",
+            done: None,
+            failed: None,
+            denied: None,
+            private: &[],
+            facts: &[],
+            visible_to,
+            access: AccessChange::None,
+        }
     }
 
     /// Sets the title when the action was done.
@@ -137,6 +185,12 @@ impl EventType {
     /// Declares the personal parts that an event may carry.
     pub const fn with(mut self, parts: &'static [Part]) -> Self {
         self.private = parts;
+        self
+    }
+
+    /// Declares what people are shown of the evidence.
+    pub const fn facts(mut self, facts: &'static [Fact]) -> Self {
+        self.facts = facts;
         self
     }
 

@@ -5,7 +5,8 @@ use super::event_type::{EventType, events};
 events! {
     /// What happens to the appliance as a whole.
     SiteEvent {
-        BackupRestored = "site.backup_restored": EventType::for_operators().done("Backup restored"),
+        // It ends all sessions. Its entry in the journal follows those that the restore applies (`journal_restore`).
+        BackupRestored = "site.backup_restored": EventType::for_operators().done("Backup restored").ends_access(),
         DatabaseKeyShown = "site.database_key_shown": EventType::for_operators().done("Database key shown"),
         ClockStepped = "time.clock_stepped": EventType::for_operators().done("Clock of the server set"),
         ClockConfirmed = "time.clock_confirmed": EventType::for_operators().done("Clock of the server confirmed"),

@@ -8,6 +8,7 @@
 pub mod api;
 mod chain;
 mod checkpoint;
+mod checkpoint_file;
 mod error;
 mod event_type;
 mod events;
@@ -20,17 +21,18 @@ mod tables;
 mod tree;
 
 pub use checkpoint::{Checkpoint, NoteFault};
+pub use checkpoint_file::{CheckpointFile, merge as merge_checkpoints};
 pub use error::AuditError;
 pub(crate) use event_type::events;
-pub use event_type::{AccessChange, Audience, EventKind, EventType, Outcome, Part};
+pub use event_type::{AccessChange, Audience, EventKind, EventType, Fact, Outcome, Part};
 pub use events::SiteEvent;
 pub use flows::make_checkpoint;
 pub use jobs::{CHECKPOINT, checkpoint};
 pub use model::{AuditSummary, Epoch, Event, Filter, KnownHead, RecordedEvent};
 pub use ops::{
-    NewCheckpoint, Verified, epoch_number, forget, head, last_about, leaf_of_event, list, newest_checkpoint,
-    next_checkpoint, open_checkpoints, own_events, public_key, purge_anonymous, record, store_checkpoint, verify,
-    verify_against, verify_since,
+    Lost, NewCheckpoint, Verified, epoch_number, forget, head, journal_restore, last_about, leaf_of_event, list,
+    newest_checkpoint, next_checkpoint, open_checkpoints, own_events, public_key, purge_anonymous, record,
+    store_checkpoint, verify, verify_against, verify_since,
 };
 pub use store::{STATEMENTS, insert_epoch as open_epoch, list_epochs as epochs};
 pub use tables::TABLES;

@@ -210,6 +210,17 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// What the journal calls this restore.
+    pub(super) fn journal_target(&self) -> String {
+        format!("epoch_{}", self.number)
+    }
+
+    /// What the journal notes of this restore: from which event and snapshot on, and what was lost.
+    pub(super) fn journal_detail(&self) -> String {
+        let lost = self.lost_events().map_or(0, |(first, last)| last - first + 1);
+        format!("{} {} {} {lost}", self.audit_seq, hex::encode(self.audit_head), self.snapshot_made_at.millis())
+    }
+
     /// The numbers of the first and the last event that the restored database lacks. `None`: none is known to be lost.
     pub fn lost_events(&self) -> Option<(i64, i64)> {
         let last = self.known.as_ref()?.seq;

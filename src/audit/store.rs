@@ -34,6 +34,7 @@ const LIST_EVENTS: &str = sql!(
     where seq > :after
     order by seq"
 );
+const FIND_EVENT: &str = sql!("select ", EVENT, " from audit_event where seq = :seq");
 const FIND_LEAF: &str = "select leaf_hash from audit_event where seq = :seq";
 const FIND_TIME: &str = "select at from audit_event where seq = :seq";
 const LIST_FEED: &str = sql!(
@@ -109,6 +110,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LAST_ABOUT,
     LIST_PRIVATE,
     FIND_UNCOMMITTED,
+    FIND_EVENT,
     HAS_EPOCHS,
     LIST_EPOCHS,
     INSERT_EPOCH,
@@ -305,6 +307,11 @@ pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>,
     })
 }
 
+/// The event with this number. `None`: there is none.
+pub(super) fn find_event(view: &View<'_>, seq: i64) -> Result<Option<EventRow>, Error> {
+    view.find(FIND_EVENT, named_params! {":seq": seq}, read_event)
+}
+
 /// The leaf of an event. `None`: there is no event with this number.
 pub(super) fn find_leaf(view: &View<'_>, seq: i64) -> Result<Option<Digest>, Error> {
     view.find(FIND_LEAF, named_params! {":seq": seq}, only)
@@ -315,14 +322,16 @@ pub(super) fn find_uncommitted(view: &View<'_>, after: i64) -> Result<Option<i64
     view.find(FIND_UNCOMMITTED, named_params! {":after": after}, only)
 }
 
+/// As [`list_epochs`], for a snapshot that may be older than the table.
+pub(super) fn list_epochs_if_known(view: &View<'_>) -> Result<Vec<Epoch>, Error> {
+    if view.one(HAS_EPOCHS, [], only)? { list_epochs(view) } else { Ok(Vec::new()) }
+}
+
 /// The restores of this appliance, the oldest first: a handful in its life.
 ///
 /// # Errors
 /// [`Error`].
 pub fn list_epochs(view: &View<'_>) -> Result<Vec<Epoch>, Error> {
-    if !view.one(HAS_EPOCHS, [], only)? {
-        return Ok(Vec::new());
-    }
     view.list(LIST_EPOCHS, [], |row| {
         by_name!(row, LIST_EPOCHS =>
             number, opened_at, snapshot_made_at, audit_seq, audit_head, journal_seq, known_audit_seq, known_audit_head,
@@ -371,11 +380,13 @@ pub(super) fn walk_leaves(view: &View<'_>, after: i64, mut each: impl FnMut(Dige
     })
 }
 
+/// As [`find_tree`], for a snapshot that may be older than the table.
+pub(super) fn find_tree_if_known(view: &View<'_>) -> Result<Option<TreeRow>, Error> {
+    if view.one(HAS_TREE, [], only)? { find_tree(view) } else { Ok(None) }
+}
+
 /// The tree of the newest checkpoint. `None`: there is none yet.
 pub(super) fn find_tree(view: &View<'_>) -> Result<Option<TreeRow>, Error> {
-    if !view.one(HAS_TREE, [], only)? {
-        return Ok(None);
-    }
     view.find(FIND_TREE, [], |row| {
         by_name!(row, FIND_TREE => size, epoch, roots, note);
         Ok(TreeRow { size: size.get()?, epoch: epoch.get()?, roots: roots.get()?, note: note.get()? })

@@ -8,6 +8,7 @@ mod clock;
 mod console_use;
 mod digest;
 mod email_address;
+mod file_cure;
 mod ids;
 mod metrics;
 mod money;
@@ -32,6 +33,7 @@ pub use clock::{Clock, ClockStep};
 pub use console_use::{CONSOLE_IDLE, ConsoleUse};
 pub use digest::{Digest, GENESIS};
 pub use email_address::{EmailAddress, NotAnEmailAddress, ascii_domain};
+pub use file_cure::file_cure;
 pub use ids::*;
 pub use metrics::{
     BUCKETS, Histogram, HistogramState, JOB_OUTCOMES, JobRuns, Metrics, RequestClass, STATUSES, WorkerCounts,

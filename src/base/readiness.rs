@@ -43,9 +43,20 @@ impl Readiness {
         self.lock_warnings().insert(name, warning.clone()) != Some(warning)
     }
 
-    /// Removes the warning `name`.
-    pub fn clear_warning(&self, name: &'static str) {
-        self.lock_warnings().remove(name);
+    /// As [`Readiness::set_warning`], for something that lasts: while it has the same sentence, it keeps the id of its first
+    /// time, so that it is read once.
+    pub fn set_lasting_warning(&self, name: &'static str, warning: Warning) -> bool {
+        let mut warnings = self.lock_warnings();
+        if warnings.get(name).is_some_and(|known| known.sentence == warning.sentence) {
+            return false;
+        }
+        warnings.insert(name, warning);
+        true
+    }
+
+    /// Removes the warning `name`. Returns whether it was there.
+    pub fn clear_warning(&self, name: &'static str) -> bool {
+        self.lock_warnings().remove(name).is_some()
     }
 
     /// The warnings in the order of their names.
@@ -65,7 +76,7 @@ impl Readiness {
 
 #[cfg(test)]
 mod tests {
-    use super::Readiness;
+    use super::{Readiness, Warning};
 
     #[test]
     fn a_fault_is_new_once_and_ends_when_it_is_cleared() {
@@ -82,5 +93,20 @@ mod tests {
         );
         assert!(readiness.clear_fault("snapshot") && !readiness.clear_fault("snapshot"));
         assert_eq!(readiness.faults().len(), 1);
+    }
+
+    #[test]
+    fn a_warning_that_lasts_keeps_its_first_id_until_it_says_something_else() {
+        let readiness = Readiness::default();
+        let warn = |id: &str, sentence: &str| {
+            readiness.set_lasting_warning("file", Warning { id: id.to_owned(), sentence: sentence.to_owned() })
+        };
+
+        assert!(warn("1", "The disk is full.") && !warn("2", "The disk is full."));
+        assert_eq!(readiness.warnings()[0].id, "1");
+        assert!(warn("3", "The folder is gone."));
+        assert_eq!(readiness.warnings()[0].id, "3");
+        assert!(readiness.clear_warning("file") && !readiness.clear_warning("file"));
+        assert!(warn("4", "The folder is gone."));
     }
 }

@@ -1,8 +1,8 @@
 //! `domicile backup`.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +14,7 @@ use super::arguments::Common;
 use super::context;
 use super::failure::{Exit, Failure};
 use super::output::out;
+use crate::base::file_cure;
 use crate::db::Layout;
 
 /// How often the snapshot is copied again, if another one was published meanwhile.
@@ -34,6 +35,11 @@ pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
         None => None,
     };
     let manifest = copy_snapshot(&layout, &target, published)?;
+    // Last, because they prove the more, the newer they are.
+    let checkpoints = match &target.folder {
+        Some(folder) => copy_checkpoints(&layout, folder)?,
+        None => None,
+    };
     sync_folder(&target.parent)?;
     if common.json {
         out!(
@@ -41,6 +47,7 @@ pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
             json!({
                 "snapshot": target.file,
                 "journal": journal,
+                "checkpoints": checkpoints,
                 "made_at": manifest["made_at"],
                 "audit_seq": manifest["audit_seq"],
                 "bytes": manifest["bytes"],
@@ -49,8 +56,8 @@ pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
         )?;
     } else {
         out!("{}", target.file.display())?;
-        if let Some(journal) = journal {
-            out!("{}", journal.display())?;
+        for path in journal.into_iter().chain(checkpoints) {
+            out!("{}", path.display())?;
         }
     }
     Ok(())
@@ -152,6 +159,22 @@ fn copy_journal(layout: &Layout, folder: &Path, published: &Value) -> Result<Pat
     Ok(path)
 }
 
+/// Copies the file of all checkpoints, into a folder as in the data folder. `None`: there is no checkpoint yet.
+fn copy_checkpoints(layout: &Layout, folder: &Path) -> Result<Option<PathBuf>, Failure> {
+    if !layout.checkpoints().exists() {
+        return Ok(None);
+    }
+    let folder = folder.join("audit");
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| cannot_write(&folder, &error))?;
+    let path = folder.join("checkpoints");
+    let copy = Unfinished::create(&path)?;
+    copy.fill(&layout.checkpoints())?;
+    copy.finish(&path)?;
+    sync_folder(&folder)?;
+    Ok(Some(path))
+}
+
 /// A file that gets its name when it is complete. Removed when it is dropped before.
 struct Unfinished {
     path: PathBuf,
@@ -207,11 +230,16 @@ fn sync_folder(folder: &Path) -> Result<(), Failure> {
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     Failure::refused(format!(
-        "{} cannot be written: {error}. Create its folder, or free some space, then run the command again.",
-        path.display()
+        "{} cannot be written: {error}. {} Then run the command again.",
+        path.display(),
+        file_cure(path, error)
     ))
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::refused(format!("{} cannot be read: {error}. Run the command as root.", path.display()))
+    let cure = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "Run the command as root.".to_owned(),
+        _ => file_cure(path, error),
+    };
+    Failure::refused(format!("{} cannot be read: {error}. {cure}", path.display()))
 }

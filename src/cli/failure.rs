@@ -1,7 +1,7 @@
 //! The failure of a command: a sentence and an exit status.
 
 use crate::app::OpenError;
-use crate::base::Problem;
+use crate::base::{Problem, file_cure};
 use crate::config::ConfigError;
 use crate::crypto::KeyringError;
 use crate::db;
@@ -127,7 +127,7 @@ impl From<KeyringError> for Failure {
                 format!("Run the command as root, or as a user that may read {}.", path.display())
             }
             KeyringError::Busy(_) => "Wait until it has finished, then try again.".to_owned(),
-            KeyringError::Io { .. } => "Check the disk and the folder.".to_owned(),
+            KeyringError::Io { path, source } => file_cure(path, source),
         };
         Self::configuration(format!("the keyring cannot be used: {error}. {fix}"))
     }
@@ -176,8 +176,9 @@ impl From<UpgradeError> for Failure {
             UpgradeError::Damaged(_) => Self::damage(format!(
                 "{error}. The database itself was not changed. Restore the last good snapshot with the previous version: domicile restore FILE --replace"
             )),
-            UpgradeError::Live(_) => Self::configuration(format!(
-                "{error}. The database has its old schema, and the previous version still works. Check the disk, then run: systemctl restart domicile"
+            UpgradeError::Live(cause) => Self::configuration(format!(
+                "{error}. The database has its old schema, and the previous version still works. {} Then run: systemctl restart domicile",
+                cause.cure()
             )),
             UpgradeError::Db(inner) => Self::opening(inner),
         }
@@ -203,7 +204,10 @@ impl Failure {
             damage if damage.is_damage() => {
                 return Self::damage(format!("{error}. {RESTORE}"));
             }
-            db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
+            db::Error::File { .. } => format!("{error}. {}", error.cure()),
+            waits if waits.is_full() || waits.is_busy() => {
+                format!("the database cannot be opened: {error}. {}", error.cure())
+            }
             other => format!(
                 "the database cannot be opened: {other}. Check that the folder exists, belongs to this user and can be written."
             ),

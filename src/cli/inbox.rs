@@ -10,7 +10,7 @@ use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
 use crate::app::App;
 use crate::base::{Actor, CommandId, PAGE_SIZE_MAX, Problem, Secret, ServiceId, Timestamp};
 use crate::db::{Tx, View};
-use crate::inbox::{self, Command, CommandFilter, CommandMessage, Delivery, InboxError, WebhookEndpoint, WebhookState};
+use crate::inbox::{self, Command, CommandFilter, CommandMessage, Delivery, InboxError, WebhookEndpoint};
 use crate::services::{self, ServiceError};
 
 pub(super) fn inbox(common: &Common, command: &InboxCommand) -> Result<(), Failure> {
@@ -42,23 +42,14 @@ fn list(common: &Common, service: Option<&str>, state: &str) -> Result<(), Failu
     let app = open(common)?;
     let filter = CommandFilter::parse(state);
     let read = |view: &View<'_>| {
-        let of = match service {
-            Some(name) => vec![services::find(view, name)?],
-            None => services::list(view)?,
-        };
-        let mut commands = Vec::new();
-        for service in of {
-            let found = inbox::list_commands(view, service.id, filter, None, PAGE_SIZE_MAX)?;
-            commands.extend(found.rows.into_iter().map(|command| (command, service.name.clone())));
-        }
-        Ok::<_, ServiceError>(commands)
+        let service = service.map(|name| services::find(view, name)).transpose()?.map(|service| service.id);
+        let commands = inbox::newest_commands(view, service, filter, PAGE_SIZE_MAX)?;
+        Ok::<_, ServiceError>((commands, services::list(view)?))
     };
-    let mut commands = app.store().read_blocking(read).map_err(Problem::from)?;
-    commands.sort_by_key(|(command, _)| std::cmp::Reverse(command.seq));
-    commands.truncate(PAGE_SIZE_MAX as usize);
+    let (commands, services) = app.store().read_blocking(read).map_err(Problem::from)?;
     let now = app.now();
     if common.json {
-        let commands: Vec<_> = commands.iter().map(|(command, _)| command_json(command, now)).collect();
+        let commands: Vec<_> = commands.iter().map(|command| command_json(command, now)).collect();
         return out!("{}", json!({"commands": commands}));
     }
     if commands.is_empty() {
@@ -69,10 +60,11 @@ fn list(common: &Common, service: Option<&str>, state: &str) -> Result<(), Failu
         return Ok(());
     }
     let mut table = Table::new(&["id", "service", "type", "state", "since", "due", "tried"]);
-    for (command, service) in &commands {
+    for command in &commands {
+        let service = services.iter().find(|service| service.id == command.service);
         table.row([
             command.id.to_string(),
-            service.clone(),
+            service.map_or_else(|| command.service.to_string(), |service| service.name.clone()),
             command.kind.as_str().to_owned(),
             state_of(command, now).to_owned(),
             command.created_at.day_and_time(),
@@ -187,11 +179,10 @@ pub(super) fn webhook_text(endpoint: Option<&WebhookEndpoint>) -> String {
     let Some((endpoint, url)) = endpoint.and_then(|one| Some((one, one.url.as_ref()?))) else {
         return "none: the service reads its inbox".to_owned();
     };
-    let state = match endpoint.state {
-        WebhookState::None | WebhookState::Working => "working".to_owned(),
-        WebhookState::Failing(since) => format!("none was taken since {}", since.day_and_time()),
-        WebhookState::Gone(at) => format!("the service switched it off on {} with status 410", at.day_and_time()),
-    };
+    let mut state = endpoint.state.label().to_lowercase();
+    if let Some(at) = endpoint.state.since() {
+        state = format!("{state} since {}", at.day_and_time());
+    }
     let secret = endpoint
         .previous_ends_at
         .map_or_else(String::new, |end| format!("; the previous secret signs too until {}", end.day_and_time()));
@@ -199,16 +190,10 @@ pub(super) fn webhook_text(endpoint: Option<&WebhookEndpoint>) -> String {
 }
 
 pub(super) fn webhook_json(endpoint: &WebhookEndpoint) -> serde_json::Value {
-    let (state, since) = match endpoint.state {
-        WebhookState::None => ("none", None),
-        WebhookState::Working => ("working", None),
-        WebhookState::Failing(since) => ("failing", Some(since)),
-        WebhookState::Gone(at) => ("gone", Some(at)),
-    };
     json!({
         "url": endpoint.url,
-        "state": state,
-        "since": since.map(Timestamp::rfc3339),
+        "state": endpoint.state.as_str(),
+        "since": endpoint.state.since().map(Timestamp::rfc3339),
         "changed_at": endpoint.changed_at.rfc3339(),
         "previous_secret_until": endpoint.previous_ends_at.map(Timestamp::rfc3339),
     })

@@ -12,7 +12,7 @@ use crate::base::{Clock, Rng};
 use crate::config::Config;
 use crate::db;
 use crate::journal::JournalError;
-use crate::restore::{self, Options, RestoreError, Restored, Source, Stage};
+use crate::restore::{self, Backup, Options, RestoreError, Restored, Source, Stage};
 use crate::snapshots::Damage;
 
 pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), Failure> {
@@ -30,17 +30,23 @@ pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), F
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && arguments.journal.is_none() => None,
         Err(error) => return Err(unreadable(&expected, &error)),
     };
+    let checkpoints = checkpoints_beside(&arguments.file)
+        .map(|path| Source::open(&path).map_err(|error| unreadable(&path, &error)))
+        .transpose()?;
     create_data_folder(&config.data_dir)?;
     context::drop_privileges(&config.data_dir)?;
     // Otherwise the restored appliance would not start, and the admin would look for the fault in the backup.
     context::check_settings_readable(common)?;
     let site = Arc::new(db::Site { config, keyring });
     let options = Options { replace: arguments.replace, accept_missing_journal: arguments.accept_missing_journal };
-    let journal = (journal.as_ref(), expected.as_path());
+    let backup = Backup {
+        snapshot: &snapshot,
+        journal: (journal.as_ref(), expected.as_path()),
+        checkpoints: checkpoints.as_ref(),
+    };
     let waiting = Waiting::start();
     let progress = |stage: Stage| waiting.begin(&stage.to_string());
-    let restored =
-        restore::restore(&site, &snapshot, journal, options, &Clock::system(), &mut Rng::system(), &progress);
+    let restored = restore::restore(&site, &backup, options, &Clock::system(), &mut Rng::system(), &progress);
     drop(waiting);
     let restored = restored?;
     if common.json {
@@ -89,6 +95,14 @@ fn journal_beside(file: &Path) -> PathBuf {
     if of_purge.exists() { of_purge } else { file.with_file_name("tombstones.jsonl") }
 }
 
+/// The file of all checkpoints of a backup: as a purge of the package names it, as it lies in a data folder and in a folder
+/// of `domicile backup`, or beside the snapshot. `None`: the backup has none.
+fn checkpoints_beside(file: &Path) -> Option<PathBuf> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let places = [file.with_extension("checkpoints"), folder.join("audit/checkpoints"), folder.join("checkpoints")];
+    places.into_iter().find(|path| path.is_file())
+}
+
 fn create_data_folder(folder: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
@@ -121,6 +135,12 @@ fn print(file: &Path, restored: &Restored) -> Result<(), Failure> {
         out!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.")?;
     }
     out!("{}", restore::loss(&restored.epoch))?;
+    if let Some((first, last)) = restored.proven_loss() {
+        out!("A checkpoint proves that the audit had {last} events: the events {first} to {last} are lost.")?;
+    }
+    for (path, fault) in &restored.checkpoints.refused {
+        out!("The checkpoints in {} were not used: {fault}.", path.display())?;
+    }
     if let Some((path, until)) = &restored.replaced {
         out!("The replaced data is in {} until {}.", path.display(), until.day())?;
     }
@@ -165,10 +185,9 @@ impl From<RestoreError> for Failure {
                 "{error}. The data is as it was. Restore with the version of Domicile that wrote the journal, or a newer one."
             )),
             RestoreError::Privacy(error) => crate::base::Problem::from(error).into(),
-            RestoreError::Db(db::Error::File { path, source }) => Self::refused(format!(
-                "{path}: {source}. The data is as it was. Check the folder and its owner, then run the command again."
-            )),
-            RestoreError::Db(error) => Self::refused(format!("{error}. The data is as it was.")),
+            RestoreError::Db(error) => {
+                Self::refused(format!("{error}. The data is as it was. {} Then run the command again.", error.cure()))
+            }
         }
     }
 }

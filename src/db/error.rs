@@ -1,6 +1,8 @@
 //! Failures of the database.
 
-use crate::base::Problem;
+use std::path::Path;
+
+use crate::base::{Problem, file_cure};
 
 /// A failure of the store. The errors of slices contain it as their `Db` variant.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +91,9 @@ pub enum Error {
     },
 }
 
+/// The cure of damage, for sentences without the path of the snapshot to restore.
+const DAMAGE_CURE: &str = "Run `domicile doctor`, which names what is damaged and the command that restores it.";
+
 impl Error {
     /// A file error with its path.
     pub fn file(path: &std::path::Path, source: std::io::Error) -> Self {
@@ -119,6 +124,29 @@ impl Error {
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         matches!(self, Self::Busy | Self::Pool(_)) || matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+
+    /// What an operator can do about it, in one sentence. Each cause has its own: a full disk is not a damaged file.
+    pub fn cure(&self) -> String {
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly, SystemIoFailure};
+        match self {
+            Self::File { path, source } => file_cure(Path::new(path), source),
+            error if error.is_full() => "The disk is full: free some space on the disk of the data folder.".into(),
+            error if error.is_busy() => "The server was busy and tries again by itself.".into(),
+            Self::Damaged(_) => DAMAGE_CURE.into(),
+            error if error.is_damage() => DAMAGE_CURE.into(),
+            Self::Stopped => "The server stops. Start it again: systemctl restart domicile".into(),
+            Self::Restoring => "Wait until the restore has finished.".into(),
+            _ => match self.code() {
+                Some(CannotOpen | PermissionDenied | ReadOnly) => {
+                    "Give the data folder to the user that runs the server, and check that it can be written.".into()
+                }
+                Some(SystemIoFailure) => {
+                    "Check the disk of the data folder: the log of the kernel has its errors (journalctl -k).".into()
+                }
+                _ => "Run `domicile doctor`, which looks for the cause.".into(),
+            },
+        }
     }
 
     /// Whether a unique constraint refused the row.

@@ -15,6 +15,7 @@ mod error;
 mod frozen;
 mod interrupt;
 mod kept;
+mod layout;
 mod lock;
 mod migrate;
 mod owner;
@@ -41,6 +42,7 @@ pub use error::Error;
 pub use frozen::{STATEMENTS as FROZEN_STATEMENTS, live_file};
 pub use interrupt::Interrupt;
 pub use kept::{KEPT_DAYS, KeptCopy, delete_old_copies, kept_copies, kept_copy_path};
+pub use layout::Layout;
 pub use lock::{lock_file, lock_file_unless, lock_file_within, try_lock_file, try_share_file};
 pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, make_file, migrate_file, migrate_file_with, schema_version};
 pub use owner::{Ownership, ownership, record_owner};
@@ -49,7 +51,7 @@ pub use site::{STATEMENTS, SiteStamp, find_keys_in_use, find_stamp, stamp, use_k
 pub use space::{DiskSpace, FREE_BYTES_MIN, database_bytes, free_bytes};
 pub use sql::{Draft, Field, assert_reads_all, only, position, text_of};
 pub(crate) use sql::{by_name, field, sql, text};
-pub use store::{Layout, Store, StoreHooks};
+pub use store::{Store, StoreHooks};
 pub use table::{Cell, Column, Erasure, Export, Shift, Table, exported, in_order, left_out};
 pub(crate) use table::{columns, exported_columns, insert, table, values};
 pub(crate) use tables::{

@@ -1,6 +1,6 @@
 //! The events of second factors.
 
-use crate::audit::{EventType, Part, events};
+use crate::audit::{EventType, Fact, Part, events};
 
 events! {
     /// What happens to second factors.
@@ -10,7 +10,7 @@ events! {
         TotpDisabled = "auth.totp_disabled": EventType::for_person().done("Authenticator app removed").ends_access(),
         RecoveryCodesGenerated = "auth.recovery_codes_generated":
             EventType::for_person().done("Recovery codes generated").ends_access(),
-        RecoveryCodeUsed = "auth.recovery_code_used": EventType::for_person().done("Recovery code used").ends_access(),
+        RecoveryCodeUsed = "auth.recovery_code_used": EventType::for_person().done("Recovery code used").ends_access().facts(&[Fact::Count("left", "code left", "codes left")]),
         PasskeyAdded = "auth.passkey_added": EventType::for_person().done("Passkey added").with(&[Part::Text]),
         PasskeyRenamed = "auth.passkey_renamed": EventType::for_person().done("Passkey renamed").with(&[Part::Text]),
         PasskeyRemoved = "auth.passkey_removed":

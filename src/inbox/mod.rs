@@ -25,8 +25,8 @@ pub use model::{
     Delivery, End, NewCommand, Overdue, WebhookEndpoint, WebhookState,
 };
 pub use ops::{
-    acknowledge, cancel, create_webhook_secret, inbox, list_commands, notice, ping, purge_old, retry_now,
-    rotate_webhook_secret, send, set_webhook, webhook,
+    acknowledge, cancel, create_webhook_secret, inbox, list_commands, newest_commands, notice, ping, purge_old,
+    retry_now, rotate_webhook_secret, send, set_webhook, webhook,
 };
 pub use polls::{PollPermit, WaitingPolls};
 pub use store::{

@@ -339,6 +339,36 @@ pub enum WebhookState {
     Gone(Timestamp),
 }
 
+impl WebhookState {
+    /// The word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Working => "working",
+            Self::Failing(_) => "failing",
+            Self::Gone(_) => "gone",
+        }
+    }
+
+    /// The words for operators.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::None => "Reads its inbox",
+            Self::Working => "Working",
+            Self::Failing(_) => "Failing",
+            Self::Gone(_) => "Switched off by the service",
+        }
+    }
+
+    /// Since when no webhook was taken, or none is sent any more.
+    pub const fn since(self) -> Option<Timestamp> {
+        match self {
+            Self::None | Self::Working => None,
+            Self::Failing(at) | Self::Gone(at) => Some(at),
+        }
+    }
+}
+
 /// One attempt to send a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

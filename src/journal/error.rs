@@ -57,6 +57,11 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Whether the lines themselves are at fault. Otherwise the file, the disk or the database is.
+    pub const fn is_about_lines(&self) -> bool {
+        !matches!(self, Self::Db(_))
+    }
+
     /// What the operator can do.
     pub fn cure(&self) -> String {
         match self {
@@ -70,7 +75,7 @@ impl JournalError {
             Self::Behind { .. } | Self::Missing { .. } => {
                 "Put back the newest copy of the journal from your backup.".to_owned()
             }
-            Self::Db(_) => "Check the disk, and the folder and its owner.".to_owned(),
+            Self::Db(error) => error.cure(),
         }
     }
 }

@@ -32,7 +32,7 @@ struct JsonLine {
 }
 
 /// The line of an entry, with its line end.
-pub(super) fn write(entry: &Entry, keyring: &Keyring) -> String {
+pub fn write(entry: &Entry, keyring: &Keyring) -> String {
     let at = Some(entry.at.rfc3339());
     let (erased_at, at) = if entry.kind == EntryKind::Erasure { (at, None) } else { (None, at) };
     let line = JsonLine {

@@ -7,14 +7,15 @@ use crate::db::{Error, Tx, View};
 /// Rows per query.
 const BATCH_MAX: u32 = 1000;
 
-/// Records an entry in the caller's transaction. The writer adds its line to the file before the caller is answered.
+/// Records an entry in the caller's transaction, and answers it. The writer adds its line to the file before the caller is answered.
 ///
 /// # Errors
 /// [`Error`]. The caller's transaction must not commit then.
 // No permission, no event: the audit records the event that the entry is about.
-pub fn record(tx: &mut Tx<'_>, new: NewEntry) -> Result<(), Error> {
+pub fn record(tx: &mut Tx<'_>, new: NewEntry) -> Result<Entry, Error> {
     let entry = Entry::following(&store::find_head(tx)?, new, tx.now());
-    store::insert(tx, &entry)
+    store::insert(tx, &entry)?;
+    Ok(entry)
 }
 
 /// Inserts an entry of a verified file, with its number and hash: the journal of a restored database goes on from

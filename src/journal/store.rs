@@ -10,13 +10,16 @@ const ENTRY: &str = columns!(JOURNAL);
 const FIND_HEAD: &str = "select seq, hash from journal order by seq desc limit 1";
 const FIND_HASH: &str = "select seq, hash from journal where seq = :seq";
 const LIST: &str = sql!("select ", ENTRY, " from journal where seq > :after order by seq limit :limit");
+const FIND_LAST: &str =
+    sql!("select ", ENTRY, " from journal where event = :event and target_id = :target_id order by seq desc limit 1");
 const INSERT: &str = insert!(JOURNAL);
 const FIND_CHECKED: &str = "select seq, hash, end_offset, whole_at from journal_check";
 const DELETE_CHECKED: &str = "delete from journal_check";
 const INSERT_CHECKED: &str = insert!(JOURNAL_CHECK);
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[FIND_HEAD, FIND_HASH, LIST, INSERT, FIND_CHECKED, DELETE_CHECKED, INSERT_CHECKED];
+pub const STATEMENTS: &[&str] =
+    &[FIND_HEAD, FIND_HASH, LIST, FIND_LAST, INSERT, FIND_CHECKED, DELETE_CHECKED, INSERT_CHECKED];
 
 fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     by_name!(row, ENTRY =>
@@ -58,6 +61,14 @@ pub(super) fn find_head_at(view: &View<'_>, seq: i64) -> Result<Option<Head>, Er
 /// Entries after number `after`, in order.
 pub(super) fn list(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
     view.list(LIST, named_params! {":after": after, ":limit": limit}, read_entry)
+}
+
+/// The last entry of an event about one thing. It reads the whole table. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_last(view: &View<'_>, event: &str, target: &str) -> Result<Option<Entry>, Error> {
+    view.find(FIND_LAST, named_params! {":event": event, ":target_id": target}, read_entry)
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, entry: &Entry) -> Result<(), Error> {

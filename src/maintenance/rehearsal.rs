@@ -12,7 +12,7 @@ use crate::billing::ledger;
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::{Error, Site};
-use crate::restore::{self, Options, Source};
+use crate::restore::{self, Backup, Options, Source};
 use crate::signin::{self, NewPerson, SignIn, SigninError};
 use crate::{accounts, audit};
 
@@ -70,8 +70,8 @@ pub fn rehearse(folder: &Path, region: &str, keyring: Keyring) -> Result<Rehears
     let (snapshot, journal) = (Source::open(&folder.join(SNAPSHOT))?, folder.join(JOURNAL));
     let lines = if journal.exists() { Some(Source::open(&journal)?) } else { None };
     let (clock, mut rng) = (Clock::system(), Rng::system());
-    let restored =
-        restore::restore(&site, &snapshot, (lines.as_ref(), &journal), Options::default(), &clock, &mut rng, &|_| ())?;
+    let backup = Backup { snapshot: &snapshot, journal: (lines.as_ref(), &journal), checkpoints: None };
+    let restored = restore::restore(&site, &backup, Options::default(), &clock, &mut rng, &|_| ())?;
 
     let on_fatal = Box::new(|error: &Error| tracing::error!(%error, "The restored database cannot be written."));
     let app = App::open(AppOptions { site, clock, rng: rng.split(), on_fatal })?;

@@ -138,9 +138,12 @@ pub(super) fn finish_erasures(app: &App) -> Result<bool, Error> {
     let oldest = pending.into_iter().next().filter(|oldest| receipts.contains(&oldest.receipt));
     match oldest.filter(|oldest| oldest.erased_at.plus(PENDING_MAX) < app.now()) {
         Some(oldest) => {
-            let what = if oldest.log_emptied { "the published snapshot" } else { "the write-ahead log" };
+            let (what, cure) = match oldest.log_emptied {
+                true => ("the published snapshot", "Run `domicile snapshot now`."),
+                false => ("the write-ahead log", "Restart the server."),
+            };
             let reason = format!(
-                "An erasure of {} is not final, because {what} may still contain the person. Restart the server.",
+                "An erasure of {} is not final, because {what} may still contain the person. {cure}",
                 oldest.erased_at.day_and_time()
             );
             if app.readiness().set_fault(ERASURE_FAULT, &reason) {

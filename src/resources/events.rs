@@ -1,7 +1,9 @@
 //! The events of resources.
 
-use crate::audit::{EventType, Part, events};
+use crate::audit::{EventType, Fact, Part, events};
 
+/// How many more it concerned, which were in it.
+const CASCADED: Fact = Fact::Count("cascaded", "item in it", "items in it");
 /// Something that happened to a resource, with its name.
 const ABOUT_A_RESOURCE: EventType = EventType::for_workspace().with(&[Part::Text]);
 
@@ -11,13 +13,13 @@ events! {
         Registered = "resource.registered": ABOUT_A_RESOURCE.done("Created"),
         BatchRegistered = "resource.batch_registered": EventType::for_operators().done("Resources registered"),
         Missing = "resource.missing": EventType::for_operators().done("Resources missing in a full sync"),
-        Trashed = "resource.trashed": ABOUT_A_RESOURCE.done("Moved to trash"),
-        Restored = "resource.restored": ABOUT_A_RESOURCE.done("Restored from trash"),
-        DeletionStarted = "resource.deletion_started": ABOUT_A_RESOURCE.done("Deleted for good"),
+        Trashed = "resource.trashed": ABOUT_A_RESOURCE.done("Moved to trash").facts(&[CASCADED]),
+        Restored = "resource.restored": ABOUT_A_RESOURCE.done("Restored from trash").facts(&[CASCADED]),
+        DeletionStarted = "resource.deletion_started": ABOUT_A_RESOURCE.done("Deleted for good").facts(&[CASCADED]),
         Expired = "resource.expired": EventType::for_workspace().done("Deleted from trash after 30 days"),
         LeftoversTrashed = "resource.leftovers_trashed":
-            EventType::for_workspace().done("Moved to trash: what a disconnected service kept"),
-        TrashEmptied = "resource.trash_emptied": EventType::for_workspace().done("Trash emptied"),
+            EventType::for_workspace().done("Moved to trash: what a disconnected service kept").facts(&[Fact::Count("items", "item", "items")]),
+        TrashEmptied = "resource.trash_emptied": EventType::for_workspace().done("Trash emptied").facts(&[Fact::Count("deleted", "item", "items")]),
         Deleted = "resource.deleted": EventType::for_operators().done("Deletion confirmed by the service").deletes(),
         DeletionFailed = "resource.deletion_failed": EventType::for_operators().done("Deletion failed at the service"),
         FreedWithoutService = "resource.freed_without_service":

@@ -1,24 +1,23 @@
 //! The restore: verify everything, build the new data beside the old one, and put it in place in one step.
 
 use std::fs::{DirBuilder, File};
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::RestoreError;
 use super::journal::{self, Chosen};
-use super::model::{Options, Restored, Source, Stage};
+use super::model::{Backup, Checkpoints, Options, Restored, Source, Stage};
 use super::ops::{self, Completed, Known, Plan};
 use super::swap::{self, JournalStep, Note};
-use crate::audit::{self, KnownHead};
+use crate::audit::{self, AuditError, CheckpointFile, KnownHead};
 use crate::base::{Clock, Rng, Timestamp, days};
 use crate::db::{self, Error, FileCopy, Layout, Site};
 use crate::journal::Head;
 use crate::snapshots::{self, Damage, Report};
 
-/// Makes the data folder of the settings from a snapshot and a journal. Blocks this thread. The journal is given with the
-/// path where it should be, for the message when it is not there. `progress` is called when a stage begins.
+/// Makes the data folder of the settings from a backup. Blocks this thread. `progress` is called when a stage begins.
 ///
 /// Everything is verified and written beside the data that is there; one exchange of folders at the end makes it live. A
 /// restore that is killed leaves the old data or the new data, and the next command says which ([`swap::recover`]).
@@ -27,14 +26,13 @@ use crate::snapshots::{self, Damage, Report};
 /// [`RestoreError`]; the old data is in place then.
 pub fn restore(
     site: &Arc<Site>,
-    snapshot: &Source,
-    journal: (Option<&Source>, &Path),
+    backup: &Backup<'_>,
     options: Options,
     clock: &Clock,
     rng: &mut Rng,
     progress: &dyn Fn(Stage),
 ) -> Result<Restored, RestoreError> {
-    let layout = Layout::new(&site.config.data_dir);
+    let (layout, snapshot) = (Layout::new(&site.config.data_dir), backup.snapshot);
     create_folder(layout.root())?;
     let _folder = swap::lock_folder(&layout)?;
     swap::recover_locked(&layout).map_err(|error| Error::file(layout.root(), error))?;
@@ -42,7 +40,7 @@ pub fn restore(
     let replaces = refuse_existing(&layout, snapshot, options)?;
     let now = clock.now();
     let id = hex::encode(rng.bytes::<8>());
-    let built = build(&layout, &id, site, snapshot, journal, options, (clock, rng, progress));
+    let built = build(&layout, &id, site, backup, options, (clock, rng, progress));
     let (built, journal) = match built {
         Ok(built) => built,
         Err(error) => {
@@ -69,11 +67,11 @@ fn build(
     layout: &Layout,
     id: &str,
     site: &Arc<Site>,
-    snapshot: &Source,
-    journal: (Option<&Source>, &Path),
+    backup: &Backup<'_>,
     options: Options,
     (clock, rng, progress): (&Clock, &mut Rng, &dyn Fn(Stage)),
 ) -> Result<(Restored, JournalStep), RestoreError> {
+    let (snapshot, journal) = (backup.snapshot, backup.journal);
     let staging = swap::staging_path(layout, id);
     let staged = Layout::new(&staging);
     create_folder(&staged.live_dir())?;
@@ -90,13 +88,14 @@ fn build(
         has_accepted_missing_journal: chosen.is_accepted,
     };
     let completed = db::make_file(&staged.live(), site, clock, rng, |tx| ops::complete(tx, &plan))?;
-    let Completed { epoch, replayed, sessions_ended } = completed;
+    let Completed { epoch, entry, replayed, sessions_ended } = completed;
     for lock in staged.lock_files() {
         create_file(&lock)?;
     }
     db::record_owner(&staged)?;
-    let step = stage_journal(&staging, &chosen)?;
-    Ok((Restored { report, epoch, replayed, sessions_ended, replaced: None }, step))
+    let step = stage_journal(&staging, &chosen, &crate::journal::line(&entry, &site.keyring))?;
+    let checkpoints = stage_checkpoints(layout, &staging, backup.checkpoints, site)?;
+    Ok((Restored { report, epoch, replayed, sessions_ended, checkpoints, replaced: None }, step))
 }
 
 /// Nobody may have the database open, and no server may start before the restore has ended.
@@ -195,9 +194,9 @@ fn find_known(layout: &Layout, site: &Arc<Site>, report: &Report, now: Timestamp
     live.into_iter().chain(of_snapshot()).max_by_key(|known| (known.epoch, known.head.seq))
 }
 
-/// Writes the journal of the new data beside it. A journal that may lack lines is not used as a file: the next start writes
+/// Writes the journal of the new data beside it, with the line of the restore. A journal that may lack lines is not used as a file: the next start writes
 /// one from the database, which has all lines that count.
-fn stage_journal(staging: &Path, chosen: &Chosen) -> Result<JournalStep, RestoreError> {
+fn stage_journal(staging: &Path, chosen: &Chosen, line: &str) -> Result<JournalStep, RestoreError> {
     let Some(journal) = chosen.journal.as_ref().filter(|_| !chosen.is_accepted) else { return Ok(JournalStep::Remove) };
     let path = staging.join(swap::JOURNAL);
     let mut from = &journal.file;
@@ -205,9 +204,51 @@ fn stage_journal(staging: &Path, chosen: &Chosen) -> Result<JournalStep, Restore
     let mut copy = create_file(&path)?;
     // Without an incomplete line at its end.
     std::io::copy(&mut from.take(journal.end_offset), &mut copy)
-        .and_then(|_| copy.sync_all())
+        .and_then(|_| copy.write_all(line.as_bytes()))
+        .and_then(|()| copy.sync_all())
         .map_err(|error| Error::file(&path, error))?;
     Ok(JournalStep::Replace)
+}
+
+/// Writes the file of all checkpoints of the new data beside it: those of the backup, then what only the data folder has. One
+/// that is of another appliance, or is none, is told and not used: it must not stop a restore.
+fn stage_checkpoints(
+    layout: &Layout,
+    staging: &Path,
+    given: Option<&Source>,
+    site: &Site,
+) -> Result<Checkpoints, RestoreError> {
+    let own = match Source::open(&layout.checkpoints()) {
+        Ok(source) => Some(source),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::file(&layout.checkpoints(), error).into()),
+    };
+    if given.is_none() && own.is_none() {
+        return Ok(Checkpoints::default());
+    }
+    let key = site.keyring.checkpoint_key().verifying_key();
+    let mut told = Checkpoints::default();
+    let mut read = |source: Option<&Source>| {
+        let Some(source) = source else { return Ok(None) };
+        let file = source.file.try_clone().map_err(|error| Error::file(&source.path, error))?;
+        match CheckpointFile::open(&source.path, file, &key) {
+            Ok(file) => {
+                told.events = told.events.max(file.as_ref().map(CheckpointFile::events));
+                Ok(file)
+            }
+            Err(AuditError::Note(fault)) => {
+                told.refused.push((source.path.clone(), fault));
+                Ok(None)
+            }
+            Err(AuditError::Db(error)) => Err(error),
+            Err(other) => Err(Error::Damaged(other.to_string())),
+        }
+    };
+    let (given, own) = (read(given)?, read(own.as_ref())?);
+    let path = staging.join(swap::CHECKPOINTS);
+    let mut file = create_file(&path)?;
+    audit::merge_checkpoints(given, own, &mut file).map_err(|error| Error::file(&path, error))?;
+    Ok(told)
 }
 
 /// Keeps the published files that the new data will replace. They stay in their places until then. Answers whether there
@@ -215,7 +256,7 @@ fn stage_journal(staging: &Path, chosen: &Chosen) -> Result<JournalStep, Restore
 fn link_replaced(layout: &Layout, id: &str) -> Result<bool, RestoreError> {
     let staging = swap::staging_path(layout, id);
     let mut has_any = false;
-    for path in [layout.snapshot(), layout.manifest(), layout.tombstones()] {
+    for path in [layout.snapshot(), layout.manifest(), layout.tombstones(), layout.checkpoints()] {
         let Some(name) = path.file_name().filter(|_| path.exists()) else { continue };
         std::fs::hard_link(&path, staging.join(name)).map_err(|error| Error::file(&path, error))?;
         has_any = true;

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::error::RestoreError;
 use super::model::{Options, Source};
+use crate::audit::SiteEvent;
 use crate::crypto::Keyring;
 use crate::db::Error;
 use crate::journal::{self, Entry, Head, JournalError};
+
+/// The event of a restore.
+const RESTORED: &str = SiteEvent::TYPES[SiteEvent::BackupRestored as usize].name;
 
 /// A journal whose lines are verified.
 pub(super) struct Journal {
@@ -44,6 +48,13 @@ impl Journal {
 
     fn head(&self) -> Head {
         self.entries.last().map_or(Head::EMPTY, Entry::head)
+    }
+
+    /// As [`Journal::head`], without the lines of restores at its end. They change no access, so a journal that goes on
+    /// before them lacks nothing: it is the complete one that was found after a restore without it.
+    fn head_before_restores(&self) -> Head {
+        let changes = self.entries.iter().rev().find(|entry| entry.event.as_deref() != Some(RESTORED));
+        changes.map_or(Head::EMPTY, Entry::head)
     }
 
     /// The lines after this one.
@@ -113,9 +124,10 @@ fn choose_strictly(
         longest = Some(match longest {
             None => journal,
             Some(first) => {
-                let is_longer = first.head().seq >= journal.head().seq;
+                let length = |journal: &Journal| (journal.head_before_restores().seq, journal.head().seq);
+                let is_longer = length(&first) >= length(&journal);
                 let (long, short) = if is_longer { (first, journal) } else { (journal, first) };
-                long.must_continue(short.head())?;
+                long.must_continue(short.head_before_restores())?;
                 long
             }
         });

@@ -18,7 +18,7 @@ mod swap;
 
 pub use error::RestoreError;
 pub use flows::restore;
-pub use model::{Notice, Options, Restored, Source, Stage, loss};
+pub use model::{Backup, Checkpoints, Notice, Options, Restored, Source, Stage, loss};
 pub use ops::notice;
 pub use placement::{check_placement, claim};
 pub use replay::{Replayed, apply, can_replay};

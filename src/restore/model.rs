@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::replay::Replayed;
-use crate::audit::Epoch;
+use crate::audit::{Epoch, NoteFault};
 use crate::base::Timestamp;
 use crate::snapshots::Report;
 
@@ -27,6 +27,17 @@ impl Source {
     pub fn open(path: &Path) -> std::io::Result<Self> {
         Ok(Self { path: path.to_owned(), file: File::open(path)? })
     }
+}
+
+/// What a backup has.
+#[derive(Debug)]
+pub struct Backup<'b> {
+    /// The snapshot.
+    pub snapshot: &'b Source,
+    /// The journal, and where it should be, for the message when it is not there.
+    pub journal: (Option<&'b Source>, &'b Path),
+    /// The file of all checkpoints of the audit.
+    pub checkpoints: Option<&'b Source>,
 }
 
 /// What the operator allows.
@@ -85,11 +96,28 @@ pub struct Restored {
     pub replayed: Replayed,
     /// Sessions that were ended.
     pub sessions_ended: usize,
+    /// What happened to the checkpoints of the audit.
+    pub checkpoints: Checkpoints,
     /// Where the replaced data is, and until when. `None`: nothing was replaced.
     pub replaced: Option<(PathBuf, Timestamp)>,
 }
 
+/// The checkpoints of the audit, from the backup and from the data that was replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// Events in the newest of them. `None`: there are none.
+    pub events: Option<i64>,
+    /// The files that were not used, and why.
+    pub refused: Vec<(PathBuf, NoteFault)>,
+}
+
 impl Restored {
+    /// The numbers of the first and the last event that a checkpoint has and the snapshot has not. `None`: there are none.
+    pub fn proven_loss(&self) -> Option<(i64, i64)> {
+        let last = self.checkpoints.events.filter(|events| *events > self.epoch.audit_seq)?;
+        Some((self.epoch.audit_seq + 1, last))
+    }
+
     /// The result for programs.
     pub fn to_json(&self) -> Value {
         json!({
@@ -104,6 +132,7 @@ impl Restored {
             "accounts_erased_again": self.replayed.erased,
             "access_changed_again": self.replayed.changed,
             "sessions_ended": self.sessions_ended,
+            "checkpoint_events": self.checkpoints.events,
             "replaced": self.replaced.as_ref().map(|(path, until)| json!({"path": path, "until": until.rfc3339()})),
         })
     }

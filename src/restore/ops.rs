@@ -35,6 +35,8 @@ pub(super) struct Known {
 /// What the transaction did.
 pub(super) struct Completed {
     pub epoch: Epoch,
+    /// What the journal notes of the restore.
+    pub entry: Entry,
     pub replayed: Replayed,
     pub sessions_ended: usize,
 }
@@ -51,6 +53,8 @@ pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, Re
     snapshots::delete_stamp(tx)?;
     let epoch = open_epoch(tx, plan)?;
     let replayed = replay::apply(tx, plan.newer)?;
+    // After the lines that were there, which keep their numbers.
+    let entry = audit::journal_restore(tx, &epoch)?;
     let sessions_ended = sessions::end_of_all(tx)?;
     factors::end_unfinished(tx)?;
     accounts::end_entry_links(tx)?;
@@ -59,7 +63,7 @@ pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, Re
     services::end_enrol_codes(tx)?;
     tokens::skip_lost_numbers(tx)?;
     tell_operators(tx, &epoch)?;
-    Ok(Completed { epoch, replayed, sessions_ended })
+    Ok(Completed { epoch, entry, replayed, sessions_ended })
 }
 
 /// The newest restore, for an operator whose browser does not say that it was read: it is shown for 30 days. `read`: the id

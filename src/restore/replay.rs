@@ -4,7 +4,7 @@
 use super::error::RestoreError;
 use crate::accounts::{self, AccountEvent, AccountState};
 use crate::api_keys::{self, ApiKeyEvent, KeyEvent};
-use crate::audit::{EventKind, EventType};
+use crate::audit::{EventKind, EventType, SiteEvent};
 use crate::base::{AccountId, ApiKeyId, IdentityId, InvitationId, PasskeyId, Timestamp};
 use crate::db::{Error, Tx};
 use crate::factors::{self, FactorEvent};
@@ -180,7 +180,7 @@ fn of_factors() -> [Row; 7] {
     ]
 }
 
-fn of_sign_in() -> [Row; 11] {
+fn of_sign_in() -> [Row; 12] {
     [
         row(InvitationEvent::Withdrawn, end_invitation),
         row(SigninEvent::InvitationAccepted, end_invitation),
@@ -203,6 +203,8 @@ fn of_sign_in() -> [Row; 11] {
             (Some(account), Some(identity)) => oauth::replay::disconnect(tx, account, identity).map(Some),
             _ => with_account_since(entry, |account, since| oauth::replay::disconnect_since(tx, account, since)),
         }),
+        // A restore ends all sessions, and the one that this entry is about was replaced by this one.
+        row(SiteEvent::BackupRestored, |_, _| Ok(Some(false))),
         // A restore ends all sessions.
         row(SessionEvent::Revoked, |_, _| Ok(Some(false))),
         row(SessionEvent::RevokedAll, |_, _| Ok(Some(false))),

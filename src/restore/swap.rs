@@ -6,14 +6,15 @@
 //! data folder/restore.unfinished     the note
 //!     live  <── exchanged in one step ──>  .restore-x/live
 //! data folder/tombstones.jsonl       the journal of the new data
+//! data folder/audit/checkpoints      what the backup and the old data have of it
 //! data folder/before-restore-<day>   .restore-x under its last name, with the old live folder
 //! ```
 //! Before the exchange the old data is in place, after it the new data; the new live folder has a file with the id of
 //! the note, so that the next command can tell.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -29,6 +30,8 @@ const STAGING: &str = ".restore-";
 const ID_FILE: &str = "restored";
 /// In the staging folder: the journal of the new data.
 pub(super) const JOURNAL: &str = "journal.new";
+/// In the staging folder: the file of all checkpoints of the new data.
+pub(super) const CHECKPOINTS: &str = "checkpoints.new";
 /// In the staging folder: the old live folder, on file systems that cannot exchange two folders.
 const SET_ASIDE: &str = "live.replaced";
 
@@ -150,6 +153,12 @@ fn finish(layout: &Layout, note: &Note) -> std::io::Result<()> {
         match note.journal {
             JournalStep::Replace => ignore_missing(std::fs::rename(staging.join(JOURNAL), layout.tombstones()))?,
             JournalStep::Remove => ignore_missing(std::fs::remove_file(layout.tombstones()))?,
+        }
+        if staging.join(CHECKPOINTS).exists() {
+            let folder = layout.root().join("audit");
+            DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            std::fs::rename(staging.join(CHECKPOINTS), layout.checkpoints())?;
+            sync_folder(&folder)?;
         }
         sync_folder(layout.root())?;
         ignore_missing(std::fs::rename(staging.join(SET_ASIDE), staging.join("live")))?;

@@ -1,7 +1,7 @@
 //! What can be wrong with a database file, and why no snapshot was published.
 
 use crate::audit::AuditError;
-use crate::base::Problem;
+use crate::base::{Problem, file_cure};
 use crate::billing::ledger::LedgerError;
 use crate::db;
 
@@ -89,6 +89,22 @@ pub enum Damage {
     Db(#[from] db::Error),
 }
 
+impl Damage {
+    /// Whether the content of the file is at fault. Otherwise it could not be read: a full disk, a wrong owner or a busy
+    /// database are no damage, and another file would not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Unreadable(_) => false,
+            Self::Db(error) => Self::is_damage_of(error),
+            _ => true,
+        }
+    }
+
+    pub(super) fn is_damage_of(error: &db::Error) -> bool {
+        error.is_damage() || matches!(error, db::Error::Damaged(_))
+    }
+}
+
 fn in_tables(tables: &[String]) -> String {
     match tables {
         [] => String::new(),
@@ -164,13 +180,26 @@ impl SnapshotError {
                 "No snapshot is published, because the database lacks changes that the published snapshot contains. Stop the server, then run: {}",
                 layout.restore_command()
             ),
-            Self::Damaged(damage) => format!(
+            Self::Damaged(damage) if damage.is_damage() => format!(
                 "No snapshot is published, because the database is damaged: {damage}. Stop the server, then run: {}",
                 layout.restore_command()
             ),
-            other => {
-                format!("No snapshot could be published, so backups get an old one: {other}. Run `domicile snapshot now`.")
-            }
+            Self::InUse => "No snapshot could be published, so backups get an old one: something reads the database for a long time, such as a large export. The server tries again by itself.".into(),
+            other => format!(
+                "No snapshot could be published, so backups get an old one: {other}. {} Run `domicile snapshot now`.",
+                other.cure(layout)
+            ),
+        }
+    }
+}
+
+impl SnapshotError {
+    /// The cure of a file or a database that could not be used.
+    fn cure(&self, layout: &db::Layout) -> String {
+        match self {
+            Self::Damaged(Damage::Unreadable(error)) => file_cure(layout.root(), error),
+            Self::Damaged(Damage::Db(error)) | Self::InPlace(error) | Self::Db(error) => error.cure(),
+            _ => String::new(),
         }
     }
 }
@@ -199,5 +228,32 @@ impl From<SnapshotError> for Problem {
             }
             SnapshotError::Db(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_damage_is_cured_by_a_restore() {
+        let layout = db::Layout::new(std::path::Path::new("/data"));
+        let sqlite = |code| db::Error::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        let denied = || std::io::Error::from_raw_os_error(13);
+        for (damage, is_damage, cure) in [
+            (Damage::Unreadable(denied()), false, "chown"),
+            (Damage::Db(sqlite(rusqlite::ffi::SQLITE_FULL)), false, "free some space"),
+            (Damage::Db(sqlite(rusqlite::ffi::SQLITE_IOERR)), false, "journalctl -k"),
+            (Damage::Db(sqlite(rusqlite::ffi::SQLITE_CORRUPT)), true, "domicile restore"),
+            (Damage::Mixed, true, "domicile restore"),
+        ] {
+            assert_eq!(damage.is_damage(), is_damage, "{damage}");
+            let reason = SnapshotError::Damaged(damage).reason(&layout);
+            assert!(reason.contains(cure), "{reason}");
+            assert_eq!(reason.contains("domicile restore"), is_damage, "{reason}");
+        }
+        let reason = SnapshotError::Db(db::Error::file(std::path::Path::new("/data/x"), denied())).reason(&layout);
+        assert!(reason.contains("/data/x and its folder"), "{reason}");
+        assert!(SnapshotError::InUse.reason(&layout).contains("by itself"));
     }
 }

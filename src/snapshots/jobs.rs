@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::Damage;
 use super::{noted, publish, verify};
 use crate::app::App;
-use crate::base::seconds;
+use crate::base::{file_cure, seconds};
 use crate::jobs::Outcome;
 pub use crate::privacy::PUBLISH;
 use crate::threads::{in_background, spawn_blocking};
@@ -79,10 +79,14 @@ pub async fn verify_published(app: Arc<App>, _: Value) -> Outcome {
     });
     let reason = match verified.await {
         None => return Outcome::GiveUp("the thread that verifies ended early".into()),
-        Some(Err(damage)) if !is_about_the_file(&damage) || app.store().interrupt().is_set() => {
+        Some(Err(damage)) if is_for_later(&damage) || app.store().interrupt().is_set() => {
             tracing::debug!(%damage, "The published snapshot was not verified.");
             return Outcome::Done;
         }
+        Some(Err(Damage::Unreadable(error))) => {
+            unreadable(&error, &file_cure(&app.store().layout().snapshot(), &error))
+        }
+        Some(Err(Damage::Db(error))) if !Damage::is_damage_of(&error) => unreadable(&error, &error.cure()),
         Some(Err(damage)) => format!(
             "The published snapshot is damaged: {damage}. Run `domicile snapshot now`; if that fails too, run `domicile \
              restore FILE --replace` with an older one."
@@ -98,9 +102,17 @@ pub async fn verify_published(app: Arc<App>, _: Value) -> Outcome {
     Outcome::Done
 }
 
-/// Whether the fault is in the file. Otherwise there is no snapshot yet, or it could not be read now.
-fn is_about_the_file(damage: &Damage) -> bool {
-    !matches!(damage, Damage::Unreadable(error) if error.kind() == std::io::ErrorKind::NotFound)
+/// Whether there is no snapshot yet, or it could not be read at this moment.
+fn is_for_later(damage: &Damage) -> bool {
+    match damage {
+        Damage::Unreadable(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Damage::Db(error) => error.is_busy(),
+        _ => false,
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display, cure: &str) -> String {
+    format!("The published snapshot could not be verified, and backups may not be able to read it: {error}. {cure}")
 }
 
 /// Notices that the published snapshot is too old.

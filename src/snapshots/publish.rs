@@ -80,7 +80,7 @@ pub fn verify_live(app: &App) -> Result<(), SnapshotError> {
     });
     match &outcome {
         Ok(()) => {}
-        Err(SnapshotError::Damaged(damage)) => app.store().report_damage(damage),
+        Err(SnapshotError::Damaged(damage)) if damage.is_damage() => app.store().report_damage(damage),
         Err(error) => report(app, error),
     }
     outcome

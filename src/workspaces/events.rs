@@ -1,11 +1,11 @@
 //! The events of workspaces.
 
-use crate::audit::{EventType, events};
+use crate::audit::{EventType, Fact, events};
 
 events! {
     /// What happens to workspaces.
     WorkspaceEvent {
         Created = "workspace.created": EventType::for_workspace().done("Workspace created"),
-        PlanChanged = "workspace.plan_changed": EventType::for_workspace().done("Plan changed"),
+        PlanChanged = "workspace.plan_changed": EventType::for_workspace().done("Plan changed").facts(&[Fact::CHANGE]),
     }
 }

@@ -1,6 +1,7 @@
 //! Restore: what was backed up serves again, what had ended stays ended, and what cannot be restored is refused by name.
 
 mod backups;
+mod checkpoints;
 mod crashes;
 mod effects;
 mod histories;

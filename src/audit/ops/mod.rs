@@ -6,14 +6,16 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 mod checkpoints;
+mod restores;
 mod verify;
 
 pub use checkpoints::{NewCheckpoint, newest_checkpoint, next_checkpoint, public_key, store_checkpoint};
-pub use verify::{Verified, open_checkpoints, verify, verify_against, verify_since};
+pub use restores::journal_restore;
+pub use verify::{Lost, Verified, open_checkpoints, verify, verify_against, verify_since};
 
 use super::chain::{self, Leaf};
 use super::event_type::EventKind;
-use super::event_type::{AccessChange, Outcome, Part};
+use super::event_type::{AccessChange, Fact, Outcome, Part};
 use super::model::{Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
 use crate::base::{
@@ -50,6 +52,11 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
         event.kind.name,
         event.outcome,
     );
+    debug_assert!(
+        event.data.get("before").is_none() || event.kind.facts.iter().any(Fact::is_change),
+        "the event {} says what was before, and its type does not declare how people are shown the change: add `.facts(..)`",
+        event.kind.name,
+    );
     let entry = event.journal_entry();
     note_security(tx, actor, &event);
     let (last, previous) = head_to_follow(tx)?;
@@ -79,7 +86,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     let hash = chain::leaf(&previous, &leaf);
     store::insert_event(tx, &leaf, &previous, &hash)?;
     tx.remembered::<Remembered>().head = Some((last + 1, hash));
-    entry.map_or(Ok(()), |entry| journal::record(tx, entry))?;
+    entry.map(|entry| journal::record(tx, entry)).transpose()?;
     sealed.iter().try_for_each(|part| store::insert_private(tx, last + 1, part))
 }
 
@@ -244,7 +251,7 @@ pub fn leaf_of_event(view: &View<'_>, seq: i64) -> Result<Option<Digest>, Error>
 /// # Errors
 /// [`Error`].
 pub fn epoch_number(view: &View<'_>) -> Result<i64, Error> {
-    Ok(store::list_epochs(view)?.last().map_or(1, |epoch| epoch.number))
+    Ok(store::list_epochs_if_known(view)?.last().map_or(1, |epoch| epoch.number))
 }
 
 /// The number of the first event at this time or later; one more than the last event if all are earlier.

@@ -136,7 +136,7 @@ pub(in crate::cli) enum LedgerCommand {
 
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum AuditCommand {
-    /// Check every event of the hash chain. Exit 3: damage.
+    /// Check every event of the hash chain. Exit 3: damage. Exit 1, with checkpoints: a restore lost events of one.
     #[command(
         after_help = "A checkpoint that was kept elsewhere also shows what somebody with every key has changed or removed: keep the output of `audit head`, or of /v1/audit/head, on another machine.\n\nExamples:\n  domicile audit verify\n  domicile audit verify --checkpoint checkpoint.txt"
     )]
@@ -144,6 +144,9 @@ pub(in crate::cli) enum AuditCommand {
         /// Compare with the signed checkpoints in this file: one, or several after each other.
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
+        /// The number of a restore that you know of: events that it lost are no failure. Can be given several times.
+        #[arg(long = "known-restore", value_name = "NUMBER", requires = "checkpoint")]
+        known_restores: Vec<i64>,
     },
     /// Sign how far the audit goes, and print the checkpoint. Keep it on another machine.
     #[command(after_help = "Example:\n  domicile audit head > checkpoint.txt")]

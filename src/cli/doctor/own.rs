@@ -120,7 +120,7 @@ pub(super) fn disk(layout: &Layout) -> Check {
     const NAME: &str = "disk";
     let (verdict, database, free) = match machine::judge_disk(layout) {
         Ok(judged) => judged,
-        Err(error) => return Check::failed(NAME, error.to_string(), "Check the folder and its disk."),
+        Err(error) => return Check::failed(NAME, error.to_string(), error.cure()),
     };
     let cure = format!("Free some space on the disk of {}, or move data_dir to a larger one.", layout.root().display());
     let text = format!("{} MiB are free, and the database has {} MiB", free >> 20, database >> 20);

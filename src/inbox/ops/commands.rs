@@ -133,6 +133,23 @@ pub fn list_commands(
     Ok(Page::new(rows, limit, |command| command.seq))
 }
 
+/// The newest commands, of one service or of all.
+///
+/// # Errors
+/// [`Error`].
+// No permission: only the command line of operators calls it.
+pub fn newest_commands(
+    view: &View<'_>,
+    service: Option<ServiceId>,
+    filter: CommandFilter,
+    limit: u32,
+) -> Result<Vec<Command>, Error> {
+    match service {
+        Some(service) => store::list_of_service(view, service, filter, i64::MAX, limit.min(PAGE_SIZE_MAX)),
+        None => store::list_of_all(view, filter, limit.min(PAGE_SIZE_MAX)),
+    }
+}
+
 /// Sends a command again: an open one, or one that the service could not do, which is open again then. It is sent as a webhook
 /// at once if the service receives any, also while the service is not called for now, and has a new position in the inbox.
 ///

@@ -21,16 +21,23 @@ const LIST_INBOX: &str = sql!(
     where service_id = :service and seq > :after and ended_at is null
     order by seq limit :limit"
 );
+/// What a [`CommandFilter`] lets pass.
+const FILTER: &str = "(:filter = 'all' or (:filter = 'failed' and outcome = 'failed')
+           or (ended_at is null and (:filter = 'open' or (:filter = 'overdue' and deadline < :now))))";
 const LIST_OF_SERVICE: &str = sql!(
     "select ",
     COMMAND,
     "
     from service_command
     where service_id = :service and seq < :before
-      and (:filter = 'all' or (:filter = 'failed' and outcome = 'failed')
-           or (ended_at is null and (:filter = 'open' or (:filter = 'overdue' and deadline < :now))))
+      and ",
+    FILTER,
+    "
     order by seq desc limit :limit"
 );
+// Reads the whole table, which has the commands of a month.
+const LIST_OF_ALL: &str =
+    sql!("select ", COMMAND, " from service_command where ", FILTER, " order by seq desc limit :limit");
 const LIST_NEEDING_CARE: &str = sql!(
     "select ",
     COMMAND,
@@ -108,6 +115,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND,
     LIST_INBOX,
     LIST_OF_SERVICE,
+    LIST_OF_ALL,
     LIST_NEEDING_CARE,
     UPDATE_END,
     EMPTY,
@@ -227,6 +235,12 @@ pub(in crate::inbox) fn list_of_service(
         ":service": service, ":filter": filter.as_str(), ":before": before, ":limit": limit, ":now": view.now(),
     };
     view.list(LIST_OF_SERVICE, params, read)
+}
+
+/// The newest commands of all services.
+pub(in crate::inbox) fn list_of_all(view: &View<'_>, filter: CommandFilter, limit: u32) -> Result<Vec<Command>, Error> {
+    let params = named_params! {":filter": filter.as_str(), ":limit": limit, ":now": view.now()};
+    view.list(LIST_OF_ALL, params, read)
 }
 
 /// The commands of all services that are overdue or failed, the oldest first, at most so many.

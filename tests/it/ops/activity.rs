@@ -135,3 +135,34 @@ fn an_outcome_without_a_title_cannot_be_recorded() {
     let message = message.downcast_ref::<String>().unwrap();
     assert!(message.contains("session.started has no title for the outcome Denied"), "{message}");
 }
+
+#[test]
+fn a_change_cannot_be_recorded_if_its_type_does_not_say_how_people_are_shown_it() {
+    let mut site = TestSite::new();
+
+    let recorded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let changed = Event::new(SessionEvent::Started).data(json!({"before": 1, "after": 2}));
+        site.write(|tx| audit::record(tx, &Actor::System, changed))
+    }));
+
+    let message = recorded.unwrap_err();
+    let message = message.downcast_ref::<String>().unwrap();
+    assert!(message.contains("session.started says what was before") && message.contains(".facts(..)"), "{message}");
+}
+
+#[test]
+fn changed_limits_of_a_key_are_shown_one_by_one() {
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    let (before, after) = (
+        json!({"networks": 0, "rate_per_minute": 60, "budget": null}),
+        json!({"networks": 2, "rate_per_minute": 60, "budget": "5.00"}),
+    );
+    let changed = Event::new(ApiKeyEvent::Changed).workspace(ada.workspace).target(ada.account.id);
+    site.write(|tx| audit::record(tx, &ada.by_browser(), changed.data(json!({"before": before, "after": after}))))
+        .unwrap();
+
+    let filter = ActivityFilter { limit: 1, ..ActivityFilter::default() };
+    let page = site.read(|view| activity::list(view, ada.account.id, ada.workspace, &filter).unwrap());
+    assert_eq!(page.rows[0].details, "networks: 0 → 2, budget: none → 5.00");
+}

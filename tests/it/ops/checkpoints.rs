@@ -1,12 +1,13 @@
 //! Checkpoints of the audit: what other implementations say of them, and what they find that the chain alone cannot.
 
-use domicile::audit::{self, AuditError, Checkpoint, Digest, Event, SiteEvent};
-use domicile::base::{Actor, hours};
+use domicile::audit::{self, AuditError, Checkpoint, Digest, Epoch, Event, SiteEvent};
+use domicile::base::{Actor, hours, minutes};
 use domicile::crypto::Keyring;
+use serde_json::json;
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::{Hash, HashReader, check_tree, prove_tree, stored_hashes_for_record_hash, tree_hash};
 
-use crate::support::{TestApp, TestSite};
+use crate::support::{CapturedLog, TestApp, TestSite};
 
 impl TestSite {
     /// Records so many events.
@@ -28,8 +29,37 @@ impl TestSite {
     }
 
     fn verify_against(&mut self, notes: &[&str]) -> Result<audit::Verified, AuditError> {
+        self.verify_knowing(notes, &[])
+    }
+
+    /// As somebody who knows of these restores.
+    fn verify_knowing(&mut self, notes: &[&str], known: &[i64]) -> Result<audit::Verified, AuditError> {
         let checkpoints: Vec<_> = notes.iter().flat_map(|note| self.opened(note)).collect();
-        self.read(|tx| audit::verify_against(tx, &checkpoints))
+        self.read(|tx| audit::verify_against(tx, &checkpoints, known))
+    }
+
+    /// Claims that a restore took place now, as somebody with every key can: a row, and the event if `has_event`. Answers what
+    /// the row says.
+    fn forge_restore(&mut self, has_event: bool) -> Epoch {
+        self.write(|tx| {
+            let (audit_seq, audit_head) = audit::head(tx)?;
+            let epoch = Epoch {
+                number: 2,
+                opened_at: tx.now(),
+                snapshot_made_at: tx.now(),
+                audit_seq,
+                audit_head,
+                journal_seq: 0,
+                known: None,
+                has_accepted_missing_journal: false,
+            };
+            audit::open_epoch(tx, &epoch)?;
+            let data = json!({"epoch": 2, "audit_seq": audit_seq, "snapshot_made_at": tx.now().rfc3339()});
+            let kind = if has_event { SiteEvent::BackupRestored } else { SiteEvent::KeyringRotated };
+            audit::record(tx, &Actor::Operator, Event::new(kind).data(data))?;
+            Ok::<_, domicile::db::Error>(epoch)
+        })
+        .unwrap()
     }
 
     /// Changes rows as somebody with the database key can, who does not leave the triggers in the way.
@@ -216,15 +246,172 @@ fn a_restore_opens_a_new_origin_and_says_which_events_it_lost() {
     );
 
     let journal = app.layout().tombstones();
-    let (app, _) = app.restore(&snapshot, &journal, domicile::base::Rng::seeded(5));
+    let (app, restored) = app.restore(&snapshot, &journal, domicile::base::Rng::seeded(5));
+    assert_eq!(restored.proven_loss().unwrap().0, kept + 1, "the newest checkpoint of the replaced data has more");
     let next = audit::make_checkpoint(&app.app).unwrap().unwrap();
     assert!(next.starts_with("localhost:8600/audit/2\n"), "{next}");
-    let verified = app.read(|view| {
-        let given = audit::open_checkpoints(view, &[early.as_str(), &late, &next].concat()).unwrap();
-        audit::verify_against(view, &given).unwrap()
-    });
-    let (checkpoint, restore) = verified.lost.unwrap();
-    assert_eq!((restore.number, restore.audit_seq), (2, kept));
-    assert!(late.contains(&format!("\n{}\n", checkpoint.size)));
+    let verify = |known: &[i64]| {
+        app.read(|view| {
+            let given = audit::open_checkpoints(view, &[early.as_str(), &late, &next].concat()).unwrap();
+            audit::verify_against(view, &given, known)
+        })
+    };
+    // A restore is not silently fine, also a real one: the one who compares has to know of it.
+    for known in [&[][..], &[1, 3]] {
+        let Err(AuditError::LostByRestore(lost)) = verify(known) else { panic!("{:?}", verify(known)) };
+        assert_eq!((lost.restore.number, lost.line), (2, Some(2)), "the line of the restore follows the one of Ada");
+    }
+    let verified = verify(&[2]).unwrap();
+    assert_eq!(verified.lines, [Some(2)]);
+    let lost = verified.lost.unwrap();
+    assert_eq!((lost.restore.number, lost.restore.audit_seq), (2, kept));
+    assert!(late.contains(&format!("\n{}\n", lost.checkpoint.size)));
     assert_eq!(verified.confirmed, if early.contains(&format!("\n{kept}\n")) { 2 } else { 1 });
+}
+
+#[test]
+fn f11_a_cut_that_pretends_to_be_a_restore_is_found() {
+    let mut site = TestSite::new();
+    site.happen(20);
+    let note = site.checkpoint().unwrap();
+    let cut = |has_event: bool| {
+        let mut cut = site.copied();
+        cut.change("delete from audit_event where seq > 12; delete from audit_tree;");
+        let epoch = cut.forge_restore(has_event);
+        cut.happen(1);
+        (cut, epoch)
+    };
+
+    // A row alone.
+    let (mut row, _) = cut(false);
+    assert!(matches!(row.read(|tx| audit::verify(tx)), Err(AuditError::Damaged { seq: 13, .. })));
+
+    // With its event, and no line of the journal.
+    let (mut event, epoch) = cut(true);
+    let Err(AuditError::LostByRestore(lost)) = event.verify_against(&[&note]) else { panic!("it is silently fine") };
+    assert_eq!((lost.events(), lost.line), ((13, 20), None));
+    assert_eq!(event.verify_knowing(&[&note], &[2]).unwrap().lost, Some(*lost));
+    // Without a checkpoint from outside, nothing contradicts it.
+    assert_eq!(event.read(|tx| audit::verify(tx)).unwrap().epochs, std::slice::from_ref(&epoch));
+
+    // With a line about another restore, also if somebody says to know of it.
+    for other in [Epoch { audit_seq: 11, ..epoch.clone() }, Epoch { audit_head: [1; 32], ..epoch.clone() }] {
+        let (mut line, _) = cut(true);
+        line.write(|tx| audit::journal_restore(tx, &other)).unwrap();
+        assert!(matches!(line.verify_knowing(&[&note], &[2]), Err(AuditError::Damaged { seq: 13, .. })));
+    }
+    let (mut later, _) = cut(true);
+    later.clock.advance(hours(1));
+    later.write(|tx| audit::journal_restore(tx, &epoch)).unwrap();
+    assert!(matches!(later.verify_knowing(&[&note], &[2]), Err(AuditError::Damaged { seq: 13, .. })));
+
+    // With the line of the same time it is what a restore leaves, and a person has to know of it all the same.
+    let (mut line, epoch) = cut(true);
+    line.write(|tx| audit::journal_restore(tx, &epoch)).unwrap();
+    let Err(AuditError::LostByRestore(lost)) = line.verify_against(&[&note]) else { panic!("it is silently fine") };
+    assert_eq!(lost.line, Some(1));
+}
+
+#[test]
+fn a_checkpoint_in_the_database_that_has_more_than_a_restore_kept_is_damage() {
+    let mut site = TestSite::new();
+    site.happen(20);
+    site.checkpoint().unwrap();
+    site.change("delete from audit_event where seq > 12");
+    site.forge_restore(true);
+    assert!(site.verify_knowing(&[], &[2]).is_err());
+}
+
+#[test]
+fn comparing_with_more_checkpoints_asks_the_database_no_more() {
+    let mut site = TestSite::new();
+    site.happen(3);
+    let note = site.checkpoint().unwrap();
+    site.forge_restore(true);
+    let mut statements = |notes: &[&str]| {
+        let before = domicile::db::statements_of_this_thread();
+        site.verify_against(notes).unwrap();
+        domicile::db::statements_of_this_thread() - before
+    };
+    let many = vec![note.as_str(); 50];
+    assert_eq!(statements(&many), statements(&many[..1]));
+}
+
+#[test]
+fn the_head_is_one_statement() {
+    let mut site = TestSite::new();
+    site.happen(3);
+    site.checkpoint().unwrap();
+    let before = domicile::db::statements_of_this_thread();
+    assert!(site.read(|tx| audit::newest_checkpoint(tx).unwrap()).is_some());
+    assert_eq!(domicile::db::statements_of_this_thread() - before, 1);
+}
+
+#[test]
+fn a_file_of_checkpoints_that_cannot_be_written_has_its_own_cure_and_the_server_stays_ready() {
+    let app = TestApp::new();
+    app.person("ada-ada");
+    let file = app.layout().checkpoints();
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let run = || app.block_on(audit::checkpoint(app.app.clone()));
+    let told = || (app.app.readiness().faults().len(), app.app.readiness().warnings());
+
+    // A disk that is full for this file.
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+    run();
+    let (faults, warnings) = told();
+    assert_eq!((faults, warnings.len()), (0, 1), "{:?}", app.app.readiness().faults());
+    for words in [file.to_str().unwrap(), "No space left", "free some space", "tries again each minute"] {
+        assert!(warnings[0].sentence.contains(words), "{words}: {warnings:?}");
+    }
+    assert!(!warnings[0].sentence.contains("audit verify"), "{warnings:?}");
+    // The same a minute later is not another warning, and the checkpoint is in the database.
+    app.clock.advance(minutes(1));
+    run();
+    assert_eq!(told().1, warnings);
+    let newest = app.read(|view| audit::newest_checkpoint(view).unwrap()).unwrap();
+
+    // Another cause has another cure.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    run();
+    let (faults, other) = told();
+    assert!(faults == 0 && other[0].sentence.contains("move away what is in the place"), "{other:?}");
+    assert_ne!(other[0].id, warnings[0].id);
+
+    std::fs::remove_dir(&file).unwrap();
+    run();
+    assert_eq!(told(), (0, Vec::new()));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), newest);
+}
+
+#[test]
+fn damage_of_the_audit_is_a_fault_that_names_the_command_that_finds_it() {
+    let app = TestApp::new();
+    app.person("ada-ada");
+    audit::make_checkpoint(&app.app).unwrap();
+    let run = || app.block_on(audit::checkpoint(app.app.clone()));
+    let tree = |sql: &'static str| app.write(move |tx| tx.execute(sql, []).map(drop)).unwrap();
+
+    tree("update audit_tree set size = size + 1000");
+    run();
+    let faults = app.app.readiness().faults();
+    assert!(faults.len() == 1 && faults[0].1.contains("Run `domicile audit verify`"), "{faults:?}");
+    assert_eq!(app.app.readiness().warnings(), []);
+
+    tree("update audit_tree set size = size - 1000");
+    run();
+    assert_eq!(app.app.readiness().faults(), []);
+}
+
+#[test]
+fn each_checkpoint_is_a_line_of_the_log_that_can_be_compared_later() {
+    let app = TestApp::new();
+    app.person("ada-ada");
+    let log = CapturedLog::start();
+    let note = audit::make_checkpoint(&app.app).unwrap().unwrap();
+    assert_eq!(audit::make_checkpoint(&app.app).unwrap().unwrap(), note, "nothing happened");
+    let lines = log.take();
+    assert_eq!(lines.matches("The audit was signed.").count(), 1, "{lines}");
+    assert!(lines.contains(&format!("checkpoint={note:?}")), "{lines}");
 }

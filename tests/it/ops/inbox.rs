@@ -84,6 +84,25 @@ fn a_command_stays_in_the_inbox_of_its_service_until_it_is_acknowledged() {
 }
 
 #[test]
+fn the_newest_commands_of_all_services_are_one_query() {
+    let site = TestApp::new();
+    let (farm, other) = (service(&site, "farm"), service(&site, "other"));
+    let ids = [farm, other, farm, other].map(|service| send(&site, service, ping()));
+    acknowledge(&site, other, ids[3], AckOutcome::Done).unwrap();
+    let newest = |service, filter, limit| {
+        site.read(|view| {
+            let before = domicile::db::statements_of_this_thread();
+            let rows = inbox::newest_commands(view, service, filter, limit).unwrap();
+            assert_eq!(domicile::db::statements_of_this_thread() - before, 1);
+            rows.into_iter().map(|command| command.id).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(newest(None, CommandFilter::All, 100), [ids[3], ids[2], ids[1], ids[0]]);
+    assert_eq!(newest(None, CommandFilter::Open, 2), [ids[2], ids[1]]);
+    assert_eq!(newest(Some(farm), CommandFilter::All, 100), [ids[2], ids[0]]);
+}
+
+#[test]
 fn an_inbox_answers_a_hundred_commands_at_once() {
     let site = TestApp::new();
     let farm = service(&site, "farm");

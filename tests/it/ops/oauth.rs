@@ -4,7 +4,6 @@ mod authorization;
 mod bent;
 mod forged_tokens;
 mod identities;
-mod log;
 mod shapes;
 mod signatures;
 mod with_factors;

@@ -13,10 +13,11 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A backup program: it takes the two files of the first folder, and puts them into the second one again.
+/// A backup program: it takes the files of the first folder, and puts them into the second one again, with or without their
+/// folder.
 type Job = fn(&Path, &Path);
 
-const FILES: [&str; 2] = ["domicile.sqlite", "tombstones.jsonl"];
+const FILES: [&str; 3] = ["domicile.sqlite", "tombstones.jsonl", "audit/checkpoints"];
 
 const JOBS: [(&str, Job); 6] = [
     ("cp", |from, to| {
@@ -26,7 +27,7 @@ const JOBS: [(&str, Job); 6] = [
     }),
     ("dd", |from, to| {
         for file in FILES {
-            let (from, to) = (from.join(file), to.join(file));
+            let (from, to) = (from.join(file), to.join(Path::new(file).file_name().unwrap()));
             run(Command::new(tool("dd"))
                 .arg(format!("if={}", from.display()))
                 .arg(format!("of={}", to.display()))
@@ -76,6 +77,7 @@ fn what_every_kind_of_backup_job_took_is_restored_and_serves() {
     let erased = site.api_key("grace-h", &["models:read"]);
     site.run(&["snapshot", "now"]).ok();
     site.run(&["account", "delete", "grace-h", "--yes"]).ok();
+    let head = site.run(&["audit", "head"]).ok();
     let copies = tempfile::tempdir().unwrap();
 
     for (name, job) in JOBS {
@@ -89,6 +91,8 @@ fn what_every_kind_of_backup_job_took_is_restored_and_serves() {
 
         restored(&machine, &copy.join("domicile.sqlite"), &[]);
 
+        let checkpoints = std::fs::read_to_string(machine.data().join("audit/checkpoints")).unwrap();
+        assert!(checkpoints.contains(head.trim_end()), "{name}: {checkpoints}");
         machine.start();
         assert!(accepts(&machine, &key) && !accepts(&machine, &erased), "{name}");
         machine.run(&["snapshot", "now"]).ok();
@@ -125,10 +129,11 @@ fn backup_takes_a_snapshot_of_this_moment_whether_the_server_runs_or_not() {
     let folder = copies.path().join("new/");
     let folder = folder.to_str().unwrap();
     site.account("ada-l");
+    site.run(&["audit", "head"]).ok();
 
     let printed = site.run(&["backup", folder]).ok();
 
-    assert_eq!(printed.lines().count(), 2, "{printed}");
+    assert_eq!(printed.lines().count(), 3, "{printed}");
     let manifest = std::fs::read_to_string(copies.path().join("new/domicile.sqlite.json")).unwrap();
     assert!(manifest.contains("\"account\": 1"), "{manifest}");
     site.run(&["verify", copies.path().join("new/domicile.sqlite").to_str().unwrap()]).ok();
@@ -137,7 +142,7 @@ fn backup_takes_a_snapshot_of_this_moment_whether_the_server_runs_or_not() {
     let file = copies.path().join("one.sqlite");
     let json = site.run(&["backup", file.to_str().unwrap(), "--json"]).ok();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["journal"], serde_json::Value::Null, "{json}");
+    assert!(json["journal"].is_null() && json["checkpoints"].is_null(), "{json}");
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let mut machine = Appliance::configured("");
@@ -151,7 +156,7 @@ fn backup_takes_a_snapshot_of_this_moment_whether_the_server_runs_or_not() {
     let own = site.run(&["backup", site.data().to_str().unwrap()]);
     assert!(own.status == 1 && own.stderr.contains("inside the data folder"), "{own:?}");
     let left: Vec<_> = std::fs::read_dir(copies.path().join("new")).unwrap().flatten().collect();
-    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(left.len(), 4, "{left:?}");
 }
 
 #[test]

@@ -40,11 +40,12 @@ fn a_bare_machine_serves_after_a_restore_and_the_erased_stay_erased() {
     machine.run(&["snapshot", "now"]).ok();
     machine.run(&["verify", machine.data().join("domicile.sqlite").to_str().unwrap()]).ok();
     let journal = std::fs::read_to_string(machine.data().join("tombstones.jsonl")).unwrap();
-    assert_eq!(journal, std::fs::read_to_string(backup.journal()).unwrap());
+    assert!(journal.starts_with(&std::fs::read_to_string(backup.journal()).unwrap()), "{journal}");
+    assert!(journal.lines().count() == 2 && journal.contains("site.backup_restored"), "{journal}");
     // The chain of the journal goes on.
     machine.run(&["account", "delete", "ada-l", "--yes"]).ok();
     let journal = std::fs::read_to_string(machine.data().join("tombstones.jsonl")).unwrap();
-    assert_eq!(journal.lines().count(), 2);
+    assert_eq!(journal.lines().count(), 3);
     assert!(replaced(&machine).is_empty());
 }
 

@@ -108,6 +108,30 @@ fn journals_that_cannot_be_applied_are_told_apart() {
 }
 
 #[test]
+fn a_complete_journal_that_is_found_after_a_restore_without_it_is_used() {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    let backup = Backup::of(&site);
+    site.run(&["account", "delete", "grace-h", "--yes"]).ok();
+    site.stop();
+    let complete = std::fs::read(site.data().join("tombstones.jsonl")).unwrap();
+    let mut machine = backup.bare_machine();
+    restored(&machine, &backup.file(), &[]);
+    // The server writes the line of the restore.
+    machine.start();
+    machine.run(&["account", "show", "grace-h"]).ok();
+    machine.stop();
+
+    std::fs::write(backup.journal(), complete).unwrap();
+    let again = restored(&machine, &backup.file(), &["--replace"]);
+
+    assert_eq!((&again["accounts_erased_again"], &again["journal_missing_accepted"]), (&1.into(), &false.into()));
+    machine.start();
+    assert_eq!(machine.run(&["account", "show", "grace-h"]).status, 1);
+}
+
+#[test]
 fn a_running_server_and_a_newer_journal_of_the_data_folder_are_respected() {
     let mut site = Appliance::running();
     site.account("ada-l");
@@ -259,7 +283,9 @@ fn a_database_older_than_the_journal_and_one_of_another_history_name_the_restore
 
     // And one that went another way.
     std::fs::write(&journal, text).unwrap();
-    site.run(&["account", "suspend", "alan-t"]).ok();
+    for person in ["alan-t", "grace-h"] {
+        site.run(&["account", "suspend", person]).ok();
+    }
     std::fs::copy(later.data().join("tombstones.jsonl"), &journal).unwrap();
     let output = crate::cli::refused(&site, &["serve"], 2, &["they belong to different histories"]);
     assert!(output.stderr.trim_end().ends_with(&command), "{}", output.stderr);

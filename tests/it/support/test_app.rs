@@ -14,7 +14,7 @@ use domicile::crypto::Keyring;
 use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
 use domicile::maintenance::{self, UpgradeBy};
-use domicile::restore::{self, Options, Restored, Source};
+use domicile::restore::{self, Backup, Options, Restored, Source};
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin::{self, NewPerson, SignInOutcome, SignUp, SigninError, flows};
 use domicile::workspaces;
@@ -178,8 +178,8 @@ impl TestApp {
             let site = Arc::new(db::Site { config: config.clone(), keyring });
             let (snapshot, given) = (Source::open(snapshot).unwrap(), Source::open(journal).unwrap());
             let options = Options { replace: true, ..Options::default() };
-            let restored =
-                restore::restore(&site, &snapshot, (Some(&given), journal), options, &now, &mut rng, &|_| ()).unwrap();
+            let backup = Backup { snapshot: &snapshot, journal: (Some(&given), journal), checkpoints: None };
+            let restored = restore::restore(&site, &backup, options, &now, &mut rng, &|_| ()).unwrap();
             restore::check_placement(&Layout::new(&config.data_dir), &site, now.now()).unwrap();
             restored
         })

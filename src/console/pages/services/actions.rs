@@ -9,12 +9,11 @@ use super::detail::{ServicePage, ServiceQuery};
 use super::grant::GrantFields;
 use super::secrets::SecretKind;
 use super::{PATH, parse_id, secrets, to_problem};
-use crate::api_keys::parse_overlap;
 use crate::base::{Problem, ServiceId};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, OperatorInSession, redirect_with_flash};
 use crate::resources;
-use crate::services::{self, Service, ServiceError};
+use crate::services::{self, Service};
 
 /// How long the old credential stays valid.
 struct Overlap {
@@ -106,12 +105,11 @@ pub async fn rotate(
     form: Form,
 ) -> Answer {
     let (id, actor) = (parse_id(&path)?, who.actor());
-    let rotated = match parse_overlap(form.text("overlap")) {
-        Some(overlap) => app.write(move |tx| services::rotate(tx, &actor, &id.to_string(), overlap)).await,
-        None => Err(ServiceError::Overlap),
-    };
-    match rotated.map_err(to_problem) {
-        Ok(issued) => Ok(secrets::show(&app, &who, id, SecretKind::Credential, issued.secret)),
+    let rotated = secrets::rotate(&app, &who, id, SecretKind::Credential, &form, move |tx, overlap| {
+        services::rotate(tx, &actor, &id.to_string(), overlap).map(|issued| issued.secret)
+    });
+    match rotated.await {
+        Ok(shown) => Ok(shown),
         Err(problem) if problem.status == 404 => Err(problem.into()),
         Err(problem) => {
             let mut page = RotatePage::build(&app, &request, &path).await?;

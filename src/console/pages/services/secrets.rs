@@ -1,11 +1,17 @@
 //! What is shown once: a new credential, a webhook secret, an enrolment code.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 
-use super::PATH;
-use crate::base::{Secret, ServiceId};
+use super::{PATH, to_problem};
+use crate::api_keys::parse_overlap;
+use crate::base::{Problem, Secret, ServiceId};
+use crate::db::Tx;
 use crate::http::page::AppData;
-use crate::http::{SignedIn, redirect};
+use crate::http::{Form, SignedIn, redirect};
+use crate::inbox::InboxError;
+use crate::services::ServiceError;
 
 /// What is shown once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +90,29 @@ pub(super) fn show(
 ) -> HttpResponse {
     app.shown_once().keep(who.identity.session, &text_name(kind, id), secret, app.now());
     redirect(&format!("{PATH}/{id}?new={}", kind.as_str()))
+}
+
+/// Replaces a secret with the overlap that was typed, and redirects to the page of the service, which shows the new one once.
+///
+/// # Errors
+/// [`Problem`] of `rotate`; of an overlap that is none, and `rotate` is not called then.
+pub(super) async fn rotate(
+    app: &AppData,
+    who: &SignedIn,
+    id: ServiceId,
+    kind: SecretKind,
+    form: &Form,
+    rotate: impl FnOnce(&mut Tx<'_>, Duration) -> Result<Secret<String>, ServiceError> + Send + 'static,
+) -> Result<HttpResponse, Problem> {
+    let invalid = match kind {
+        SecretKind::WebhookSecret => ServiceError::Webhook(InboxError::Overlap),
+        SecretKind::Credential | SecretKind::EnrolCode => ServiceError::Overlap,
+    };
+    let rotated = match parse_overlap(form.text("overlap")) {
+        Some(overlap) => app.write(move |tx| rotate(tx, overlap)).await,
+        None => Err(invalid),
+    };
+    rotated.map(|secret| show(app, who, id, kind, secret)).map_err(to_problem)
 }
 
 /// The secret that this session made a moment ago. `None`: it is not shown any more.

@@ -7,12 +7,10 @@ use super::super::super::flashes::ConsoleFlash;
 use super::detail::{ServicePage, ServiceQuery};
 use super::secrets::SecretKind;
 use super::{PATH, parse_id, secrets, to_problem};
-use crate::api_keys::parse_overlap;
 use crate::base::{Problem, ServiceId};
 use crate::http::page::{self, AppData, FormFault};
 use crate::http::{Answer, Form, OperatorInSession, SignedIn, redirect_with_flash};
-use crate::inbox::InboxError;
-use crate::services::{self, ServiceError};
+use crate::services;
 
 /// The page of the service with what was refused.
 async fn refuse(
@@ -62,12 +60,11 @@ pub async fn rotate_webhook_secret(
     form: Form,
 ) -> Answer {
     let (id, actor) = (parse_id(&path)?, who.actor());
-    let rotated = match parse_overlap(form.text("overlap")) {
-        Some(overlap) => app.write(move |tx| services::rotate_webhook_secret(tx, &actor, id, overlap)).await,
-        None => Err(ServiceError::Webhook(InboxError::Overlap)),
-    };
-    match rotated.map_err(to_problem) {
-        Ok(secret) => Ok(secrets::show(&app, &who, id, SecretKind::WebhookSecret, secret)),
+    let rotated = secrets::rotate(&app, &who, id, SecretKind::WebhookSecret, &form, move |tx, overlap| {
+        services::rotate_webhook_secret(tx, &actor, id, overlap)
+    });
+    match rotated.await {
+        Ok(shown) => Ok(shown),
         Err(problem) => refuse(&app, &request, &who, id, problem, None).await,
     }
 }

@@ -24,11 +24,11 @@ impl WebhookCard {
     pub fn new(details: WebhookDetails, times: TimeFormat<'_>) -> Self {
         let WebhookDetails { endpoint, last } = details;
         let state = endpoint.as_ref().map_or(WebhookState::None, |endpoint| endpoint.state);
-        let (tag, since) = match state {
-            WebhookState::None => (Tag { word: "Reads its inbox", colour: "" }, None),
-            WebhookState::Working => (Tag { word: "Working", colour: "ok" }, None),
-            WebhookState::Failing(at) => (Tag { word: "Failing", colour: "bad" }, Some(at)),
-            WebhookState::Gone(at) => (Tag { word: "Switched off by the service", colour: "warn" }, Some(at)),
+        let colour = match state {
+            WebhookState::None => "",
+            WebhookState::Working => "ok",
+            WebhookState::Failing(_) => "bad",
+            WebhookState::Gone(_) => "warn",
         };
         let last = last.map(|delivery| {
             let status = delivery.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
@@ -36,8 +36,8 @@ impl WebhookCard {
             (times.moment(delivery.at), format!("{status}, {taken}"))
         });
         Self {
-            tag,
-            since: since.map(|at| times.moment(at)),
+            tag: Tag { word: state.label(), colour },
+            since: state.since().map(|at| times.moment(at)),
             last,
             has_secret: endpoint.is_some(),
             previous_ends: endpoint.as_ref().and_then(|one| one.previous_ends_at).map(|at| times.moment(at)),

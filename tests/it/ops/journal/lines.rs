@@ -223,3 +223,23 @@ fn a_change_stays_and_its_caller_is_told_if_the_journal_cannot_be_written() {
     assert_eq!(site.check().unwrap().head.seq, 1);
     assert!(site.app.readiness().faults().is_empty());
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_is_not_called_damaged() {
+    let site = TestApp::new();
+    site.erase_new_person("ada-ada");
+    site.app.write_journal().unwrap();
+    let (journal, aside) = (site.layout().tombstones(), site.folder().join("aside"));
+    std::fs::rename(&journal, &aside).unwrap();
+    std::fs::create_dir(&journal).unwrap();
+
+    site.app.verify_journal(journal::Extent::Whole).unwrap_err();
+    let faults = site.app.readiness().faults();
+    assert!(faults.len() == 1 && faults[0].1.contains("could not be verified"), "{faults:?}");
+    assert!(faults[0].1.contains("move away what is in the place") && !faults[0].1.contains("damaged"), "{faults:?}");
+
+    std::fs::remove_dir(&journal).unwrap();
+    std::fs::rename(&aside, &journal).unwrap();
+    site.app.verify_journal(journal::Extent::Whole).unwrap();
+    assert_eq!(site.app.readiness().faults(), []);
+}

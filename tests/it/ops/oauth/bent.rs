@@ -10,8 +10,8 @@ use domicile::config::Provider;
 use domicile::signin::oauth::{CallbackOutcome, OauthError, Purpose};
 use serde_json::{Value, json};
 
-use super::log::CapturedLog;
 use super::{ANONYMOUS, CLIENT, ProviderTest, github, provider};
+use crate::support::CapturedLog;
 use crate::support::rounds;
 use crate::texts::text_is_same;
 

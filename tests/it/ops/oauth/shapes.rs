@@ -9,9 +9,9 @@ use domicile::signin::SignInOutcome;
 use domicile::signin::oauth::{CallbackOutcome, Purpose};
 use serde_json::{Map, Value, json};
 
-use super::log::CapturedLog;
 use super::{ANONYMOUS, ProviderTest, describe, github, provider};
 use crate::architecture::files_under;
+use crate::support::CapturedLog;
 use crate::support::{HelperProcess, TestApp};
 
 /// The endpoints that we use, and where the scripted provider has them.

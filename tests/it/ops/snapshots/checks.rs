@@ -262,6 +262,7 @@ fn the_operator_is_told_while_no_snapshot_can_be_published() {
     assert!(snapshots::publish(&site.app).is_err());
     let faults = site.app.readiness().faults();
     assert!(faults.len() == 1 && faults[0].1.ends_with("Run `domicile snapshot now`."), "{faults:?}");
+    assert!(faults[0].1.contains("move away what is in the place of"), "{faults:?}");
 
     std::fs::remove_dir(&manifest).unwrap();
     site.publish();

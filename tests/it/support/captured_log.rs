@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing::subscriber::DefaultGuard;
 
 /// Collects the log of this thread until it is dropped.
-pub(super) struct CapturedLog {
+pub struct CapturedLog {
     text: Arc<Mutex<Vec<u8>>>,
     _guard: DefaultGuard,
 }
@@ -24,7 +24,7 @@ impl Write for Lines {
 }
 
 impl CapturedLog {
-    pub(super) fn start() -> Self {
+    pub fn start() -> Self {
         let text = Arc::new(Mutex::new(Vec::new()));
         let own = text.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(own.clone())).finish();
@@ -32,7 +32,7 @@ impl CapturedLog {
     }
 
     /// What was logged since the last call.
-    pub(super) fn take(&self) -> String {
+    pub fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.text.lock().unwrap())).unwrap()
     }
 }
