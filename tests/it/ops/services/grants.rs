@@ -2,6 +2,7 @@
 
 use domicile::base::{Credits, ServiceId, Timestamp, WorkspaceId};
 use domicile::billing::usage::{self, Fault};
+use domicile::inbox::{self, CommandOutcome};
 use domicile::services::{Grant, ServiceName, ServiceScope, ServiceScopes, WorkspaceGrant};
 
 use super::*;
@@ -117,10 +118,14 @@ fn a_disconnected_service_is_refused_and_its_name_is_free() {
     let (old, credential) = create_limited(&site, "training", Grant::default());
     let callers = Callers::new(site.app.clone());
     assert!(service_of(&site, &callers, &credential).is_some() && may_touch(&site, old.id, ada.workspace));
+    let service = old.id;
+    let ping = site.write(move |tx| inbox::ping(tx, service)).unwrap();
 
     let ended = site.write(|tx| services::disconnect(tx, &Actor::Operator, "training")).unwrap();
 
     assert_eq!(ended.disconnected_at, Some(site.clock.now()));
+    let ping = site.read(|view| inbox::find_command(view, ping).unwrap()).unwrap();
+    assert_eq!(ping.end.map(|end| end.outcome), Some(CommandOutcome::Cancelled), "it can acknowledge nothing any more");
     assert!(service_of(&site, &callers, &credential).is_none() && !may_touch(&site, old.id, ada.workspace));
     let id = old.id.to_string();
     let again = [
