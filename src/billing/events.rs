@@ -2,12 +2,18 @@
 
 use crate::audit::{EventType, Fact, Part, events};
 
+/// How usage of a service is authorized.
+const AUTHORIZATIONS: Fact =
+    Fact::Changes(&[("mode", "mode"), ("margin_percent", "margin in percent"), ("hold_seconds", "seconds of a hold")]);
+
 events! {
     /// What happens to credit.
     BillingEvent {
         CreditGranted = "billing.credit_granted":
             EventType::for_workspace().done("Credit granted").with(&[Part::Text]).facts(&[Fact::Credits("amount")]),
         CreditExpired = "billing.credit_expired": EventType::for_workspace().done("Credit expired").facts(&[Fact::Credits("amount")]),
+        AuthorizationsChanged = "usage.authorizations_changed":
+            EventType::for_operators().done("Authorization of usage changed").facts(&[AUTHORIZATIONS]),
         UsageRecorded = "usage.batch_recorded": EventType::for_operators().done("Usage recorded"),
     }
 }

@@ -9,6 +9,9 @@ use super::inbox::{webhook_json, webhook_text};
 use super::output::{Table, issue, out, result, tell};
 use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
 use crate::base::{Actor, Problem, ServiceCredentialId, Timestamp, WorkspaceId};
+use crate::billing::usage::UsageError;
+use crate::billing::usage::authorizations::{Mode, Policy, PolicyChange, change_policy};
+use crate::config::parse_duration;
 use crate::db::View;
 use crate::inbox::{self, WebhookEndpoint};
 use crate::resources;
@@ -22,6 +25,17 @@ pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), F
         ServiceCommand::Create { name, access } => create(common, name, access),
         ServiceCommand::EnrolCode { name, access } => enrol_code(common, name, access),
         ServiceCommand::Change { service, access, all_workspaces } => change(common, service, access, *all_workspaces),
+        ServiceCommand::Authorizations { service, mode, margin, hold } => {
+            let change = PolicyChange {
+                mode: mode.as_deref().and_then(Mode::parse),
+                margin_percent: *margin,
+                hold_for: hold
+                    .as_deref()
+                    .map(|text| parse_duration(text).ok_or_else(|| Problem::from(UsageError::BadPolicy)))
+                    .transpose()?,
+            };
+            authorizations(common, service, change)
+        }
         ServiceCommand::Disconnect { service, yes } => disconnect(common, service, *yes),
         ServiceCommand::List => list(common),
         ServiceCommand::Show { service } => show(common, service),
@@ -82,6 +96,23 @@ fn change(common: &Common, name: &str, access: &ServiceAccess, all_workspaces: b
     result(common, &shown, &service.id.to_string())?;
     tell!("{}: {}; {}.", service.name, scopes_text(&service.grant), workspaces_text(&service.grant));
     Ok(())
+}
+
+fn authorizations(common: &Common, name: &str, change: PolicyChange) -> Result<(), Failure> {
+    let (app, name) = (open(common)?, name.to_owned());
+    let service = app.store().read_blocking(|view| services::find(view, &name)).map_err(Problem::from)?;
+    let id = service.id;
+    let change = move |tx: &mut crate::db::Tx<'_>| change_policy(tx, &Actor::Operator, id, change);
+    let (policy, is_changed) = app.store().write_blocking(change).map_err(Problem::from)?;
+    let Policy { mode, margin_percent, hold_for } = policy;
+    let shown = json!({
+        "id": id.to_string(),
+        "changed": is_changed,
+        "mode": mode.as_str(),
+        "margin_percent": margin_percent,
+        "hold_seconds": hold_for.as_secs(),
+    });
+    result(common, &shown, &format!("{}\t{margin_percent} %\t{} s", mode.as_str(), hold_for.as_secs()))
 }
 
 fn disconnect(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {

@@ -48,6 +48,24 @@ pub(in crate::cli) enum ServiceCommand {
         #[arg(long, conflicts_with = "workspace")]
         all_workspaces: bool,
     },
+    /// Show or set how usage of a service is authorized: whether its credit is reserved, with what margin, and for how long. What is
+    /// not given stays as it is, and counts from the next authorization on.
+    #[command(
+        after_help = "Without an option, it shows how. `check` reserves nothing: two programs that ask at the same time can both get the last credit.\n\nExamples:\n  domicile service authorizations training\n  domicile service authorizations training --mode check\n  domicile service authorizations training --margin 20 --hold 2h"
+    )]
+    Authorizations {
+        /// Id or name.
+        service: String,
+        /// `hold` reserves the credit; `check` only looks whether it is there. Default: hold.
+        #[arg(long, value_parser = ["hold", "check"])]
+        mode: Option<String>,
+        /// How much more than the price is authorized, in percent of it: 0 to 100. Default: 0.
+        #[arg(long, value_name = "PERCENT")]
+        margin: Option<u8>,
+        /// How long credit is reserved: 1m to 365d. Default: 24h.
+        #[arg(long, value_name = "TIME")]
+        hold: Option<String>,
+    },
     /// Disconnect a service for good. Its credentials are refused at once. What it reported stays, and its name is free.
     #[command(after_help = "Example:\n  domicile service disconnect training --yes")]
     Disconnect {

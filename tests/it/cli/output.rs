@@ -110,6 +110,8 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "service create other",
         "service enrol-code third",
         "service change other --scope usage:write",
+        "service authorizations other",
+        "service authorizations other --mode check --margin 20 --hold 2h",
         "service disconnect other --yes",
         "credit grant --account ada-l --amount 1 --reason x",
         "keyring show-database-key",

@@ -9,7 +9,7 @@ mod model;
 mod ops;
 mod store;
 
-pub use model::{Authorization, AuthorizationState, Closed, Mode, Policy, Quote, UsageRequest};
-pub use ops::{authorize, policy, quote, release, set_policy, settle};
+pub use model::{Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, Quote, UsageRequest};
+pub use ops::{authorize, change_policy, policy, quote, release, settle};
 pub use store::STATEMENTS;
 pub(super) use store::{find_of_service, update_meter};

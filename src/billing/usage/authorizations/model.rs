@@ -69,7 +69,26 @@ impl Default for Policy {
     }
 }
 
+/// What of a policy changes. `None`: it stays as it is.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct PolicyChange {
+    pub mode: Option<Mode>,
+    pub margin_percent: Option<u8>,
+    pub hold_for: Option<Duration>,
+}
+
 impl Policy {
+    /// With the change.
+    #[must_use]
+    pub fn with(self, change: PolicyChange) -> Self {
+        Self {
+            mode: change.mode.unwrap_or(self.mode),
+            margin_percent: change.margin_percent.unwrap_or(self.margin_percent),
+            hold_for: change.hold_for.unwrap_or(self.hold_for),
+        }
+    }
+
     /// The price with the margin, rounded up. `None`: beyond the largest amount.
     pub fn with_margin(&self, price: Credits) -> Option<Credits> {
         let hundredths = i128::from(price.micro()) * i128::from(100 + u32::from(self.margin_percent));

@@ -1,12 +1,16 @@
 //! Ask what usage costs, authorize it, and end it.
 
+use serde_json::json;
+
+use super::super::super::events::BillingEvent;
 use super::super::super::ledger::LedgerError;
 use super::super::super::ledger::holds::{self, Hold, HoldState, NewHold};
 use super::super::error::UsageError;
 use super::super::model::Meter;
-use super::model::{Authorization, AuthorizationState, Closed, Mode, Policy, Quote, UsageRequest};
+use super::model::{Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, Quote, UsageRequest};
 use super::store;
 use crate::api_keys::{self, BudgetReservation};
+use crate::audit::{self, Event};
 use crate::base::{Actor, Credits, HoldId, ServiceId, hours};
 use crate::config::Price;
 use crate::db::{Error, Tx, View};
@@ -25,20 +29,36 @@ pub fn policy(view: &View<'_>, service: ServiceId) -> Result<Policy, Error> {
     Ok(store::find_policy(view, service)?.unwrap_or_default())
 }
 
-/// Sets how the authorizations of a service work, from the next one on.
+/// Changes how the authorizations of a service work, from the next one on. Returns how they work then, and whether anything changed.
 ///
 /// # Errors
 /// [`UsageError::NotAllowed`] unless the actor is the operator; [`UsageError::BadPolicy`] unless the margin is at most 100 percent
 /// and the time from a minute to a year.
-// No event: it gives no access and moves no credit; each authorization says what was reserved.
-pub fn set_policy(tx: &mut Tx<'_>, actor: &Actor, service: ServiceId, policy: Policy) -> Result<(), UsageError> {
+pub fn change_policy(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    service: ServiceId,
+    change: PolicyChange,
+) -> Result<(Policy, bool), UsageError> {
     if !matches!(actor, Actor::Operator) {
         return Err(UsageError::NotAllowed);
     }
-    if policy.margin_percent > MARGIN_MAX || !(HOLD_MIN..=HOLD_MAX).contains(&policy.hold_for) {
+    let before = policy(tx, service)?;
+    let after = before.with(change);
+    if after.margin_percent > MARGIN_MAX || !(HOLD_MIN..=HOLD_MAX).contains(&after.hold_for) {
         return Err(UsageError::BadPolicy);
     }
-    Ok(store::replace_policy(tx, service, &policy)?)
+    if after == before {
+        return Ok((after, false));
+    }
+    store::replace_policy(tx, service, &after)?;
+    let said = |policy: &Policy| {
+        let Policy { mode, margin_percent, hold_for } = policy;
+        json!({"mode": mode.as_str(), "margin_percent": margin_percent, "hold_seconds": hold_for.as_secs()})
+    };
+    let data = json!({"before": said(&before), "after": said(&after)});
+    audit::record(tx, actor, Event::new(BillingEvent::AuthorizationsChanged).target(service).data(data))?;
+    Ok((after, true))
 }
 
 /// What usage would cost, and what the workspace can spend, and the key. Nothing is reserved.

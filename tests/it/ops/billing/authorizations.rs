@@ -5,11 +5,17 @@ use domicile::base::{ApiKeyId, HoldId};
 use domicile::billing::ledger::holds;
 use domicile::billing::usage::UsageError;
 use domicile::billing::usage::authorizations::{
-    self, Authorization, AuthorizationState, Closed, Mode, Policy, UsageRequest,
+    self, Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, UsageRequest,
 };
 
 use super::*;
 use crate::support::{KeyBuilder, Person};
+
+/// A change to this policy, whatever it was before.
+fn all_of(policy: Policy) -> PolicyChange {
+    let Policy { mode, margin_percent, hold_for } = policy;
+    PolicyChange { mode: Some(mode), margin_percent: Some(margin_percent), hold_for: Some(hold_for) }
+}
 
 impl Site {
     fn authorize(
@@ -28,7 +34,7 @@ impl Site {
 
     fn policy(&mut self, policy: Policy) {
         let Actor::Service { service, .. } = farm() else { unreachable!() };
-        self.write(|tx| authorizations::set_policy(tx, &Actor::Operator, service, policy)).unwrap();
+        self.write(|tx| authorizations::change_policy(tx, &Actor::Operator, service, all_of(policy))).unwrap();
     }
 
     fn free(&mut self, workspace: WorkspaceId) -> Credits {
@@ -194,11 +200,25 @@ fn a_service_can_only_check_and_a_margin_is_reserved_too() {
         Policy { hold_for: std::time::Duration::from_secs(59), ..Policy::default() },
         Policy { hold_for: days(366), ..Policy::default() },
     ] {
-        let refused = site.write(|tx| authorizations::set_policy(tx, &Actor::Operator, service, bad));
+        let refused = site.write(|tx| authorizations::change_policy(tx, &Actor::Operator, service, all_of(bad)));
         assert!(matches!(refused, Err(UsageError::BadPolicy)), "{bad:?}");
     }
-    let refused = site.write(|tx| authorizations::set_policy(tx, &farm(), service, Policy::default()));
+    let refused = site.write(|tx| authorizations::change_policy(tx, &farm(), service, PolicyChange::default()));
     assert!(matches!(refused, Err(UsageError::NotAllowed)));
+
+    // What is not given stays, and only a change is an event.
+    let events = |site: &mut Site| {
+        let sql = "select count(*) from audit_event where event = 'usage.authorizations_changed'";
+        site.read(|tx| tx.one(sql, [], |row| row.get::<_, i64>(0)).unwrap())
+    };
+    let before = events(&mut site);
+    let check = PolicyChange { mode: Some(Mode::Check), ..PolicyChange::default() };
+    for is_first in [true, false] {
+        let changed = site.write(|tx| authorizations::change_policy(tx, &Actor::Operator, service, check)).unwrap();
+        let expected = Policy { mode: Mode::Check, margin_percent: 20, ..Policy::default() };
+        assert_eq!(changed, (expected, is_first));
+        assert_eq!(events(&mut site), before + 1);
+    }
 }
 
 #[test]

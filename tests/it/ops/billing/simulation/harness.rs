@@ -3,7 +3,7 @@
 use domicile::api_keys::{self, Budget, Period};
 use domicile::base::{ApiKeyId, HoldId, TransactionId};
 use domicile::billing::ledger::holds;
-use domicile::billing::usage::authorizations::{self, Policy};
+use domicile::billing::usage::authorizations::{self, PolicyChange};
 
 use super::super::*;
 use super::model::{Model, Taken};
@@ -116,8 +116,8 @@ impl Simulation {
         let service = farm();
         let Actor::Service { service: id, .. } = &service else { unreachable!() };
         let id = *id;
-        let policy = Policy { hold_for: hours(40), ..Policy::default() };
-        site.write(|tx| authorizations::set_policy(tx, &Actor::Operator, id, policy)).unwrap();
+        let policy = PolicyChange { hold_for: Some(hours(40)), ..PolicyChange::default() };
+        site.write(|tx| authorizations::change_policy(tx, &Actor::Operator, id, policy)).unwrap();
         let mut crash = String::from("create temp table crash (writes integer); insert into crash values (-1);");
         for table in WRITTEN {
             for verb in ["insert", "update"] {
