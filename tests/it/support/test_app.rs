@@ -14,7 +14,7 @@ use domicile::crypto::Keyring;
 use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
 use domicile::maintenance::{self, UpgradeBy};
-use domicile::restore::{self, Backup, Options, Restored, Source};
+use domicile::restore::{self, Backup, Options, RestoreError, Restored, Source};
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin::{self, NewPerson, SignInOutcome, SignUp, SigninError, flows};
 use domicile::workspaces;
@@ -26,6 +26,7 @@ use super::builders::{KeyBuilder, PersonBuilder, SignInBuilder};
 use super::footprint::Footprint;
 use super::mailbox::{Mailbox, Message};
 use super::test_site::{self, COUNTED, Person, START, visitor};
+use super::wait_for;
 
 pub struct TestApp {
     pub app: Arc<App>,
@@ -179,7 +180,13 @@ impl TestApp {
             let (snapshot, given) = (Source::open(snapshot).unwrap(), Source::open(journal).unwrap());
             let options = Options { replace: true, ..Options::default() };
             let backup = Backup { snapshot: &snapshot, journal: (Some(&given), journal), checkpoints: None };
-            let restored = restore::restore(&site, &backup, options, &now, &mut rng, &|_| ()).unwrap();
+            // A program that another test starts has all files of this process open until it runs, the locks too.
+            let restored = wait_for("the locks of the closed appliance", || {
+                match restore::restore(&site, &backup, options, &now, &mut rng, &|_| ()) {
+                    Err(RestoreError::InUse(_)) => None,
+                    other => Some(other.unwrap()),
+                }
+            });
             restore::check_placement(&Layout::new(&config.data_dir), &site, now.now()).unwrap();
             restored
         })
