@@ -150,6 +150,12 @@ const RECURRING: &[Recurring] = &[
     },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, needs_right_clock: true, why: "expires credit" },
     Recurring {
+        cron: "5 */5 * * * *",
+        job: billing::GRANT_ALLOWANCES,
+        needs_right_clock: true,
+        why: "grants the credit of a new month",
+    },
+    Recurring {
         cron: "10 * * * * *",
         job: billing::EXPIRE_HOLDS,
         needs_right_clock: true,
@@ -181,6 +187,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::with_own_queue(api_keys::RESEAL, |app, _| Box::pin(api_keys::reseal(app))),
     JobHandler::new(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
+    JobHandler::new(billing::GRANT_ALLOWANCES, |app, _| Box::pin(billing::grant_allowances(app))),
     JobHandler::new(billing::EXPIRE_HOLDS, |app, _| Box::pin(billing::expire_holds(app))),
     JobHandler::new(resources::jobs::PURGE_TRASH, |app, _| Box::pin(resources::jobs::purge_trash(app))),
     JobHandler::new(resources::jobs::SEND_PURGES, |app, _| Box::pin(resources::jobs::send_purges(app))),

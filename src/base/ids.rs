@@ -157,6 +157,10 @@ ids! {
     LotId = "lot";
     /// Credit that is reserved, and the authorization that it is reserved for.
     HoldId = "hold";
+    /// Codes for credit that were made at once.
+    VoucherBatchId = "vch";
+    /// A code for credit, as lists and the audit name it. What people type is something else.
+    VoucherCodeId = "vcd";
     /// A job.
     JobId = "job";
     /// An e-mail in the outbox.

@@ -73,6 +73,11 @@ impl Timestamp {
         self.zoned().strftime("%Y-%m").to_string()
     }
 
+    /// The month for people, in UTC: `May 2026`.
+    pub fn month_in_words(self) -> String {
+        self.zoned().strftime("%B %Y").to_string()
+    }
+
     /// The first moment of the next month, in UTC.
     pub fn next_month(self) -> Self {
         let first = self.zoned().first_of_month().and_then(|first| first.start_of_day());

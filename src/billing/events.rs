@@ -12,6 +12,12 @@ events! {
         CreditGranted = "billing.credit_granted":
             EventType::for_workspace().done("Credit granted").with(&[Part::Text]).facts(&[Fact::Credits("amount")]),
         CreditExpired = "billing.credit_expired": EventType::for_workspace().done("Credit expired").facts(&[Fact::Credits("amount")]),
+        VouchersCreated = "billing.vouchers_created": EventType::for_operators().done("Vouchers created").facts(&[Fact::Credits("amount")]),
+        VouchersRevoked = "billing.vouchers_revoked": EventType::for_operators().done("Vouchers revoked").ends_access(),
+        VoucherRedeemed = "billing.voucher_redeemed":
+            EventType::for_workspace().done("Code redeemed").failed("Wrong code for credit").facts(&[Fact::Credits("amount")]).deletes(),
+        AllowanceChanged = "billing.allowance_changed":
+            EventType::for_workspace().done("Monthly allowance changed").facts(&[Fact::CHANGE]).deletes(),
         AuthorizationsChanged = "usage.authorizations_changed":
             EventType::for_operators().done("Authorization of usage changed").facts(&[AUTHORIZATIONS]),
         UsageRecorded = "usage.batch_recorded": EventType::for_operators().done("Usage recorded"),

@@ -1,21 +1,25 @@
 //! **For:** credit: balances, grants and charges.
 //! **Words:** credit, wallet, signup credit, grant, charge, statement, usage.
-//! **Tables:** none of its own; its modules [`ledger`] and [`usage`] have them.
+//! **Tables:** none of its own; its modules have them.
 //! **Never:** uses a float for an amount; changes what was posted; decides who may see a wallet (pages and API do).
 //! **Start reading:** [`ledger`], then [`usage`].
 
+pub mod allowances;
 pub mod api;
 mod error;
 mod events;
+mod flashes;
 mod jobs;
 pub mod ledger;
 mod model;
 mod ops;
 pub mod pages;
 pub mod usage;
+pub mod vouchers;
 
 pub use error::BillingError;
 pub use events::BillingEvent;
-pub use jobs::{EXPIRE_HOLDS, EXPIRE_LOTS, expire_holds, expire_lots};
+pub use flashes::BillingFlash;
+pub use jobs::{EXPIRE_HOLDS, EXPIRE_LOTS, GRANT_ALLOWANCES, expire_holds, expire_lots, grant_allowances};
 pub use model::REASON_CHARS_MAX;
 pub use ops::{Wallet, forget, grant_by_operator, signup_credit, wallet};

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::allowances;
 use super::error::BillingError;
 use super::events::BillingEvent;
 use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
@@ -88,11 +89,15 @@ pub fn grant_by_operator(
     Ok(posted)
 }
 
+/// What an operator typed is in the lines of these kinds.
+const TYPED: [Kind; 3] = [Kind::Adjustment, Kind::Voucher, Kind::Promo];
+
 /// Erases the reasons that operators typed for a workspace. The amounts stay: they are pseudonymous, and the ledger
-/// must balance (GDPR Art. 17(3)(b)). Returns the number of changed lines. Repeating it is the same as once.
+/// must balance (GDPR Art. 17(3)(b)). Ends its allowance. Returns the number of changed lines. Repeating it is the same as once.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn forget(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<usize, db::Error> {
-    ledger::blank_details(tx, workspace, Kind::Adjustment)
+    allowances::forget(tx, workspace)?;
+    TYPED.into_iter().map(|kind| ledger::blank_details(tx, workspace, kind)).sum()
 }

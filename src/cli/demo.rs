@@ -20,6 +20,7 @@ use crate::base::{
 };
 use crate::billing;
 use crate::billing::usage::{self, EventName, NewEvent};
+use crate::billing::vouchers::{self, NewBatch, NewCodes, VoucherCode};
 use crate::config::Config;
 use crate::crypto::{Keyring, Password};
 use crate::db::Tx;
@@ -43,6 +44,9 @@ const KEPT: [(&str, &str, &str, Option<&str>, i64); 4] = [
     ("birds-large", "model", "Birds, large", Some("birds"), 130_000_000),
     ("birds-first-try", "model", "Birds, first try", Some("birds"), 22_000_000),
 ];
+/// A promo code that everybody can redeem.
+const PROMO: &str = "WELCOME-2026";
+
 /// What of it is in the trash.
 const DISCARDED: &str = "birds-first-try";
 
@@ -75,7 +79,8 @@ pub(super) fn run(common: &Common, port: u16) -> Result<(), Failure> {
         )?;
         out!("  Open       {url}")?;
         out!("  Sign in    ada-l / {PASSWORD}")?;
-        out!("  Mail       {url}/demo/mail\n")?;
+        out!("  Mail       {url}/demo/mail")?;
+        out!("  Promo code {PROMO}, to redeem on the Billing page\n")?;
         out!("  A key of ada-l, and a service that may verify it:")?;
         out!("  KEY={key}")?;
         out!("  SERVICE={service}")?;
@@ -211,6 +216,7 @@ fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Proble
         accounts::update_profile(tx, &operator, account.id, &accounts::Profile::named(display_name))?;
         let workspace = workspaces::personal(tx, account.id)?.ok_or_else(invalid)?.id;
         billing::grant_by_operator(tx, &operator, workspace, Credits::whole(25), "Workshop credit")?;
+        billing::allowances::set(tx, &operator, workspace, Some(Credits::whole(30)))?;
         let mut created = Vec::new();
         for (name, scopes, expiry) in KEYS {
             let new = NewApiKey {
@@ -227,6 +233,18 @@ fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Proble
         owners.extend(created.first().map(|first| (workspace, first.key.id)));
         keys.extend(created.into_iter().map(|created| created.secret));
     }
+    let welcome = NewBatch {
+        amount: Credits::whole(10),
+        reason: "Welcome to the demonstration".to_owned(),
+        codes: NewCodes::Promo {
+            code: VoucherCode::parse_promo(PROMO).ok_or_else(invalid)?,
+            uses: 100,
+            uses_per_account: 1,
+        },
+        lasts: None,
+        credit_lasts: Some(days(365)),
+    };
+    vouchers::create(tx, &operator, &welcome)?;
     let name = services::ServiceName::parse("training").ok_or_else(invalid)?;
     let (service, credential) = services::create(tx, &operator, &name, Grant::default())?;
     let service = Actor::Service { service: service.id, name: service.name, request: String::new() };

@@ -35,6 +35,7 @@ mod sessions;
 mod site;
 mod status;
 mod unit;
+mod vouchers;
 mod waiting;
 mod web;
 

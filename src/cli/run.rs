@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::output::print;
 use super::{
     audit, backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, resources,
-    restore, serve, services, site, status,
+    restore, serve, services, site, status, vouchers,
 };
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
@@ -76,6 +76,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Resource { command } => resources::resource(common, command),
         Command::Mail { command } => mail::mail(common, command),
         Command::Credit { command } => site::credit(common, command),
+        Command::Voucher { command } => vouchers::voucher(common, command),
         Command::Ledger { command } => site::ledger(common, command),
         Command::Audit { command } => audit::audit(common, command),
         Command::Snapshot { command } => site::snapshot(common, command),

@@ -12,30 +12,68 @@ use super::output::{out, result, tell};
 use crate::audit::SiteEvent;
 use crate::audit::{self, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
-use crate::billing::{self, ledger};
+use crate::billing::{self, allowances, ledger};
 use crate::crypto::{KeyIds, Keyring};
+use crate::db::Tx;
 use crate::snapshots::{Damage, SnapshotError};
 use crate::{clock, db, snapshots, tokens};
 
-pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Failure> {
-    let CreditCommand::Grant { account, amount, reason } = command;
-    let amount = Credits::parse(amount).map_err(|fault| {
+/// An amount of credit above zero.
+pub(super) fn parse_amount(typed: &str) -> Result<Credits, Failure> {
+    let amount = Credits::parse(typed).map_err(|fault| {
         Failure::refused(match fault {
-            MoneyError::TooPrecise => format!("\"{amount}\" has more than six decimals. Give at most six."),
-            MoneyError::TooLarge => {
-                format!("\"{amount}\" is too large. Give at most {}.", Credits::MAX)
-            }
+            MoneyError::TooPrecise => format!("\"{typed}\" has more than six decimals. Give at most six."),
+            MoneyError::TooLarge => format!("\"{typed}\" is too large. Give at most {}.", Credits::MAX),
             MoneyError::NotADecimal | MoneyError::NotPositive => {
-                format!("\"{amount}\" is not an amount. Give decimal credits above zero, for example 25.00.")
+                format!("\"{typed}\" is not an amount. Give decimal credits above zero, for example 25.00.")
             }
         })
     })?;
     if amount == Credits::ZERO {
         return Err(Failure::refused("the amount is zero. Give decimal credits above zero, for example 25.00."));
     }
+    Ok(amount)
+}
+
+pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Failure> {
+    match command {
+        CreditCommand::Grant { account, amount, reason } => grant(common, account, amount, reason),
+        CreditCommand::Allowance { account, amount } => allowance(common, account, amount.as_deref()),
+    }
+}
+
+fn allowance(common: &Common, account: &str, typed: Option<&str>) -> Result<(), Failure> {
+    let wanted = match typed {
+        None => None,
+        Some("none") => Some(None),
+        Some(amount) => Some(Some(parse_amount(amount)?)),
+    };
     let app = open(common)?;
     let (_, workspace) = find_account(&app, account)?;
-    let reason = reason.clone();
+    let id = workspace.id;
+    if let Some(amount) = wanted {
+        let set = move |tx: &mut Tx<'_>| allowances::set(tx, &Actor::Operator, id, amount);
+        app.store().write_blocking(set).map_err(Problem::from)?;
+    }
+    let found = app.store().read_blocking(move |view| allowances::find(view, id)).map_err(Problem::from)?;
+    if common.json {
+        let value = json!({
+            "amount": found.map(|found| found.amount.to_string()),
+            "next_grant": found.map(|found| found.granted_until.rfc3339()),
+        });
+        return out!("{value}");
+    }
+    match found {
+        Some(found) => out!("{} a month, the next on {}", found.amount, found.granted_until.iso_day()),
+        None => out!("none"),
+    }
+}
+
+fn grant(common: &Common, account: &str, amount: &str, reason: &str) -> Result<(), Failure> {
+    let amount = parse_amount(amount)?;
+    let app = open(common)?;
+    let (_, workspace) = find_account(&app, account)?;
+    let reason = reason.to_owned();
     let posted = app
         .store()
         .write_blocking(move |tx| billing::grant_by_operator(tx, &Actor::Operator, workspace.id, amount, &reason))

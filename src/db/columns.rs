@@ -5,7 +5,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::base::{
     AccountId, ApiKeyId, ArtifactId, CommandId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, HoldId,
     IdentityId, InvitationId, JobId, LeaseId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId,
-    ResourceId, Role, ServiceCredentialId, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    ResourceId, Role, ServiceCredentialId, ServiceId, SessionId, Timestamp, TransactionId, VoucherBatchId,
+    VoucherCodeId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -41,7 +42,8 @@ macro_rules! text_ids {
 
 text_ids! {
     AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId CommandId SessionId EventId LedgerAccountId TransactionId LotId HoldId
-    JobId MailId RequestId ResourceId LeaseId ArtifactId IdentityId InvitationId PasskeyId
+    JobId MailId RequestId ResourceId LeaseId ArtifactId IdentityId InvitationId PasskeyId VoucherBatchId
+    VoucherCodeId
 }
 
 impl ToSql for Timestamp {

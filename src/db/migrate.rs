@@ -49,6 +49,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0035_audit_tree.sql"),
     include_str!("migrations/0036_services_and_erasure.sql"),
     include_str!("migrations/0037_holds.sql"),
+    include_str!("migrations/0038_vouchers_and_allowances.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

@@ -5,7 +5,7 @@
 //! Two more fill every table with the data of one person and check the export and the erasure.
 
 use super::tables;
-use crate::billing::{ledger, usage};
+use crate::billing::{allowances, ledger, usage, vouchers};
 use crate::db::{self, Table};
 use crate::signin::oauth;
 use crate::{
@@ -39,6 +39,8 @@ pub const SLICES: &[(&str, &[Table])] = &[
     ("invitations", invitations::TABLES),
     ("inbox", inbox::TABLES),
     ("resources", resources::TABLES),
+    ("billing/vouchers", vouchers::TABLES),
+    ("billing/allowances", allowances::TABLES),
 ];
 
 /// Every table of the schema.

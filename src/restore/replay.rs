@@ -5,7 +5,10 @@ use super::error::RestoreError;
 use crate::accounts::{self, AccountEvent, AccountState};
 use crate::api_keys::{self, ApiKeyEvent, KeyEvent};
 use crate::audit::{EventKind, EventType, SiteEvent};
-use crate::base::{AccountId, ApiKeyId, IdentityId, InvitationId, PasskeyId, Timestamp};
+use crate::base::{
+    AccountId, ApiKeyId, IdentityId, InvitationId, PasskeyId, Timestamp, VoucherBatchId, VoucherCodeId, WorkspaceId,
+};
+use crate::billing::{BillingEvent, allowances, vouchers};
 use crate::db::{Error, Tx};
 use crate::factors::{self, FactorEvent};
 use crate::inbox::{self, InboxEvent};
@@ -67,7 +70,7 @@ pub fn can_replay(kind: &EventType) -> bool {
 }
 
 fn find_replay(event: &str) -> Option<Replay> {
-    let all = [&of_accounts()[..], &of_keys(), &of_services(), &of_factors(), &of_sign_in()];
+    let all = [&of_accounts()[..], &of_keys(), &of_services(), &of_credit(), &of_factors(), &of_sign_in()];
     all.into_iter().flatten().find(|(kind, _)| kind.name == event).map(|(_, replay)| *replay)
 }
 
@@ -146,6 +149,25 @@ fn of_services() -> [Row; 10] {
 
 fn purge_resource(tx: &mut Tx<'_>, entry: &Entry) -> Result<Option<bool>, Error> {
     resources::replay::purge(tx, &entry.target, detail_of(entry))
+}
+
+fn of_credit() -> [Row; 3] {
+    [
+        row(BillingEvent::AllowanceChanged, |tx, entry| match WorkspaceId::parse(&entry.target) {
+            Some(workspace) => allowances::replay::set(tx, workspace, detail_of(entry)),
+            None => Ok(None),
+        }),
+        row(BillingEvent::VouchersRevoked, |tx, entry| match VoucherBatchId::parse(&entry.target) {
+            Some(batch) => vouchers::replay::revoke(tx, batch).map(Some),
+            None => Ok(None),
+        }),
+        row(BillingEvent::VoucherRedeemed, |tx, entry| {
+            match (VoucherCodeId::parse(&entry.target), account_of(entry)) {
+                (Some(code), Some(account)) => vouchers::replay::redeem(tx, code, account, detail_of(entry), entry.at),
+                _ => Ok(None),
+            }
+        }),
+    ]
 }
 
 fn of_factors() -> [Row; 7] {

@@ -3,12 +3,13 @@
 use super::routes::ROUTES;
 use crate::http::page::PageFrame;
 use crate::http::{CommonFlash, Flash};
-use crate::{api_keys, console, privacy, resources, settings, signin};
+use crate::{api_keys, billing, console, privacy, resources, settings, signin};
 
 /// The flash messages of each slice. A test finds a slice whose messages are not listed here.
 const FLASHES: &[&[Flash]] = &[
     CommonFlash::ALL,
     api_keys::KeyFlash::ALL,
+    billing::BillingFlash::ALL,
     console::ConsoleFlash::ALL,
     privacy::PrivacyFlash::ALL,
     resources::ResourceFlash::ALL,

@@ -182,6 +182,7 @@ routes! {
         => api_keys::pages::reveal;
     GET  "/settings/billing"                          SignedIn [sidebar(ACCOUNT, "Billing", "card")]
         => billing::pages::billing;
+    POST "/settings/billing/redeem"                   SignedIn => billing::pages::redeem;
     GET  "/settings/usage"                            SignedIn [sidebar(ACCOUNT, "Usage", "gauge")]
         => resources::pages::usage;
     POST "/settings/usage/recalculate"                SignedIn => resources::pages::recalculate;

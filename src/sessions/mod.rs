@@ -21,9 +21,9 @@ pub use model::{
     Session, SignInDevice, Verdict,
 };
 pub use ops::{
-    check_mail, cookie_state, count_confirmation, count_mail, current, end, end_all, end_live, end_reused, forget,
-    forget_confirmation, is_known_device, may_mail_confirmation, note_device, note_device_by_link, purge_ended,
-    read_device, renew, rotate, start,
+    check_mail, check_redemption, cookie_state, count_confirmation, count_mail, count_wrong_code, current, end,
+    end_all, end_live, end_reused, forget, forget_confirmation, is_known_device, may_mail_confirmation, note_device,
+    note_device_by_link, purge_ended, read_device, renew, rotate, start,
 };
 pub use store::{STATEMENTS, count_live, delete_of_all as end_of_all, distrust_devices, list, update_seen as touch};
 pub use tables::TABLES;

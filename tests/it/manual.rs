@@ -188,6 +188,7 @@ fn what_the_manual_says_to_run_works() {
         "services",
         "resources",
         "usage",
+        "credit",
     ];
     let blocks = blocks();
     let runs = blocks.iter().filter(|block| block.kind == "sh run");

@@ -6,8 +6,9 @@ use actix_web::web::Data;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::{BillingError, Wallet, ops};
+use super::super::{BillingError, Wallet, allowances, ops};
 use crate::app::App;
+use crate::base::Credits;
 use crate::config::LimitKey;
 use crate::db::View;
 use crate::http::schema::{self, ServerError};
@@ -110,16 +111,17 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     let id = holder.verified.workspace;
     let read = move |view: &View<'_>| {
         let wallet = ops::wallet(view, id)?;
-        Ok::<_, BillingError>((wallet, resources::used_bytes(view, id)?))
+        Ok::<_, BillingError>((wallet, resources::used_bytes(view, id)?, allowances::find(view, id)?))
     };
-    let (Wallet { workspace, balance }, used) = app.read_offloaded(read).await?;
+    let (Wallet { workspace, balance }, used, allowance) = app.read_offloaded(read).await?;
     let plan = app.config().plan(&workspace.plan);
     let limit = plan.limits.get(LimitKey::StorageBytes).and_then(|limit| u64::try_from(limit).ok());
     let limit = limit.unwrap_or(NO_LIMIT);
     // The client expects a float. We never calculate with it, and two decimals of a float are exact for every possible
     // balance.
     #[allow(clippy::cast_precision_loss)]
-    let balance_available = balance.cents() as f64 / 100.0;
+    let in_credits = |amount: Credits| amount.cents() as f64 / 100.0;
+    let monthly_grant = in_credits(allowance.map_or(Credits::ZERO, |allowance| allowance.amount));
     json::ok(&UsageSummary {
         plan: Plan { plan_id: workspace.plan, name: plan.name.clone(), status: "active", cancel_at_period_end: false },
         metrics: [Metric {
@@ -131,7 +133,7 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
             remaining: limit.saturating_sub(used),
             overage_allowed: false,
         }],
-        training_credit: TrainingCredit { monthly_grant: 0.0, balance_available },
+        training_credit: TrainingCredit { monthly_grant, balance_available: in_credits(balance) },
         features: Features { private_projects: true, teams: false, enterprise_license: false },
         credits_cents: balance.cents(),
     })

@@ -4,6 +4,7 @@ mod inbox;
 mod people;
 mod resources;
 mod site;
+mod vouchers;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub(super) use site::{
     AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, MailCommand, ServiceAccess,
     ServiceCommand, SnapshotCommand,
 };
+pub(super) use vouchers::{NewVouchers, VoucherCommand};
 
 /// The account section of a platform, on your own machine.
 #[derive(Parser, Debug)]
@@ -109,11 +111,17 @@ pub(in crate::cli) enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
-    /// Grant credit.
+    /// Grant credit, once or each month.
     #[command(subcommand_required = true)]
     Credit {
         #[command(subcommand)]
         command: CreditCommand,
+    },
+    /// Make, list and revoke codes that give credit.
+    #[command(subcommand_required = true)]
+    Voucher {
+        #[command(subcommand)]
+        command: VoucherCommand,
     },
     /// Check the ledger.
     #[command(subcommand_required = true)]

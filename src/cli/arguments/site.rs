@@ -143,6 +143,17 @@ pub(in crate::cli) enum CreditCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Set how much credit a person gets each calendar month, or show it. What is left at the end of a month expires.
+    #[command(
+        after_help = "The first month is granted at once. Another amount counts from the next month on (UTC), and `none` ends it: what is left of this month stays until its end.\n\nExamples:\n  domicile credit allowance ada-l 30\n  domicile credit allowance ada-l none\n  domicile credit allowance ada-l"
+    )]
+    Allowance {
+        /// Id, username or e-mail address.
+        account: String,
+        /// Decimal credits with at most six decimals, or `none`. Without it, the command only shows what is set.
+        #[arg(allow_hyphen_values = true)]
+        amount: Option<String>,
+    },
 }
 
 #[derive(Subcommand, Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::base::{AccountId, Secret, SessionId, Timestamp, Visitor, WorkspaceId, days, hours, minutes, seconds};
 
-pub(super) use rules::{CODE, CONFIRMATION, FACTOR, MAILS_ALL, MAILS_OF, MAILS_TO, NAME, NETWORK};
+pub(super) use rules::{CODE, CONFIRMATION, FACTOR, MAILS_ALL, MAILS_OF, MAILS_TO, NAME, NETWORK, REDEEM, REDEEM_OF};
 pub(super) use throttle::{Bucket, Counter, NamedAttempt, folded, network_of, of_browser, of_session, of_terminal};
 pub use throttle::{LoginThrottle, RetryAfter, Verdict};
 

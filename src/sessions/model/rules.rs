@@ -107,6 +107,16 @@ rules! {
             forgets_one_after: seconds(9),
         },
         "for a minute each address there has 10 checks; further ones take up to 20 seconds longer, then confirm by a mailed link";
+    /// Codes for credit, which are typed after the sign-in.
+    REDEEM = "redeem",
+        "wrong voucher and promo codes",
+        "account", GUESSES,
+        "this account waits before it can redeem a code";
+    /// The same by where they come from: accounts cost nothing where everybody can sign up.
+    REDEEM_OF = "redeem-of",
+        "the same codes of any accounts",
+        "network (IPv4 /24, IPv6 /56)", steady(60, minutes(1)),
+        "people there wait before they can redeem a code";
     /// The mail that lets an unknown browser in.
     CONFIRMATION = "confirm",
         "mails with a link that confirms a browser",

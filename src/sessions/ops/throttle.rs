@@ -4,7 +4,7 @@
 use super::super::error::TooManyMails;
 use super::super::model::{
     Bucket, CODE, CONFIRMATION, FACTOR, LoginThrottle, MAILS_ALL, MAILS_OF, MAILS_TO, NAME, NETWORK, NamedAttempt,
-    RetryAfter, Verdict, folded, network_of, of_browser, of_session, of_terminal,
+    REDEEM, REDEEM_OF, RetryAfter, Verdict, folded, network_of, of_browser, of_session, of_terminal,
 };
 use super::counters::{count, forget, wait_of};
 use super::devices::{is_known_device, is_proved_device};
@@ -216,4 +216,37 @@ pub fn count_mail<E: From<TooManyMails> + From<Error>>(
         count(tx, &bucket)?;
     }
     Ok(())
+}
+
+/// Where a wrong code for credit counts: for the account, and for the network that it comes from.
+fn redemption_buckets(actor: &Actor, account: AccountId) -> impl Iterator<Item = Bucket> {
+    let network = actor.visitor().and_then(|visitor| network_of(&visitor.address));
+    let network = network.map(|network| Bucket::new(&REDEEM_OF, network));
+    std::iter::once(Bucket::new(&REDEEM, account)).chain(network)
+}
+
+/// Refuses to look at a code for credit, because this account or its network has typed too many wrong ones.
+///
+/// # Errors
+/// [`RetryAfter`] as `E`, and what the store refuses.
+pub fn check_redemption<E: From<RetryAfter> + From<Error>>(
+    view: &View<'_>,
+    actor: &Actor,
+    account: AccountId,
+) -> Result<(), E> {
+    let mut longest = None;
+    for bucket in redemption_buckets(actor, account) {
+        longest = longest.max(wait_of(view, &bucket)?);
+    }
+    longest.map_or(Ok(()), |wait| Err(RetryAfter::from_wait(wait).into()))
+}
+
+/// Counts a wrong code for credit.
+///
+/// # Errors
+/// [`Error`].
+// No permission: it only makes the actor wait.
+// No event: the caller records the wrong code.
+pub fn count_wrong_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), Error> {
+    redemption_buckets(actor, account).try_for_each(|bucket| count(tx, &bucket))
 }

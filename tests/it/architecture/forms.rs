@@ -25,6 +25,7 @@ const WITHOUT_A_PROOF: &[(&str, &str)] = &[
     ("/settings/keys/{id}/revoke", "ends access"),
     ("/settings/keys/{id}/disable", "ends access"),
     ("/settings/keys/{id}/scopes", "only takes scopes away"),
+    ("/settings/billing/redeem", "only adds credit"),
     ("/settings/usage/recalculate", "only counts"),
     ("/settings/usage/items/{id}/trash", "moves to the trash, from where it can be restored"),
     ("/settings/trash/left/{service}", "moves to the trash, from where it can be restored"),

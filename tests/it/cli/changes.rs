@@ -433,3 +433,71 @@ fn the_printed_hook_refuses_a_push_with_a_key() {
     assert!(!pushed);
     assert!(git(&["push", "-q", server.to_str().unwrap(), "HEAD~2:refs/heads/clean"]).0);
 }
+
+#[test]
+fn vouchers_are_made_listed_redeemed_and_revoked() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let create = ["voucher", "create", "--amount", "25", "--codes", "2", "--reason", "Workshop", "--expires", "90d"];
+    let created = site.run(&create);
+    let codes: Vec<&str> = created.stdout.lines().collect();
+    assert!(codes.len() == 2 && codes.iter().all(|code| code.len() == 23), "{created:?}");
+    assert!(created.stderr.contains("domicile voucher revoke vch_"), "{created:?}");
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let redeem = |browser: &mut crate::support::Browser, code: &str| {
+        browser.submit("/settings/billing", "/settings/billing/redeem", &[("code", code)]).status
+    };
+    assert_eq!(redeem(&mut ada, codes[0]), 303);
+
+    let listed = json(&site.run(&["voucher", "list", "--json"]).ok())["vouchers"][0].clone();
+    let id = listed["id"].as_str().unwrap();
+    assert_eq!((listed["uses"].as_i64(), listed["state"].as_str()), (Some(1), Some("active")), "{listed}");
+    assert_eq!((listed["amount"].as_str(), listed["kind"].as_str()), (Some("25.00"), Some("voucher")));
+    assert_eq!(site.run(&["voucher", "revoke", id]).ok().trim(), id);
+    assert!(site.run(&["voucher", "revoke", id]).stderr.contains("revoked before"));
+    assert_eq!(redeem(&mut ada, codes[1]), 400, "in force at the server's next request");
+    assert!(site.run(&["voucher", "list"]).ok().contains("\t1 of 2\trevoked\t"));
+
+    let promo = ["voucher", "create", "--amount", "5", "--promo", "Welcome-24", "--uses", "9", "--reason", "Welcome"];
+    assert_eq!(site.run(&promo).ok().trim(), "Welcome-24");
+    for (arguments, code) in [
+        (&promo[..], "promo_code_taken"),
+        (&["voucher", "create", "--amount", "0", "--reason", "x"], "refused"),
+        (&["voucher", "create", "--amount", "1", "--reason", " "], "bad_reason"),
+        (&["voucher", "create", "--amount", "1", "--reason", "x", "--codes", "1001"], "bad_codes"),
+        (&["voucher", "create", "--amount", "1", "--reason", "x", "--expires", "soon"], "refused"),
+        (&["voucher", "create", "--amount", "1", "--reason", "x", "--promo", "abc", "--uses", "1"], "bad_promo_code"),
+        (&["voucher", "create", "--amount", "1", "--reason", "x", "--promo", "abcd"], "usage"),
+        (&["voucher", "revoke", "vch_none"], "not_found"),
+    ] {
+        let output = site.run(&[arguments, &["--json"]].concat());
+        assert_eq!(json(&output.stdout)["code"], code, "{arguments:?}: {output:?}");
+        assert_ne!(output.status, 0);
+    }
+}
+
+#[test]
+fn a_monthly_allowance_is_set_shown_and_ended() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let allowance = |rest: &[&str]| site.run(&[&["credit", "allowance", "ada-l"], rest].concat());
+
+    assert_eq!(allowance(&[]).ok().trim(), "none");
+    assert!(allowance(&["30"]).ok().starts_with("30.00 a month, the next on "));
+    let value = json(&allowance(&["--json"]).ok());
+    assert_eq!(value["amount"], "30.00");
+    assert!(value["next_grant"].as_str().unwrap().ends_with("-01T00:00:00.000Z"), "{value}");
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let page = ada.get("/settings/billing").text();
+    assert!(page.contains("35.00") && page.contains("You get 30.00"), "{page}");
+    let key = site.api_key("ada-l", &["billing:read"]);
+    let summary = site.call("GET", "/api/billing/usage-summary").bearer(&key).send().json();
+    assert_eq!(summary["trainingCredit"]["monthlyGrant"], 30.0);
+
+    assert_eq!(allowance(&["none"]).ok().trim(), "none");
+    for bad in ["0", "-1", "many", "1.0000001"] {
+        assert_eq!(allowance(&[bad]).status, 1, "{bad}");
+    }
+}

@@ -114,6 +114,10 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "service authorizations other --mode check --margin 20 --hold 2h",
         "service disconnect other --yes",
         "credit grant --account ada-l --amount 1 --reason x",
+        "voucher create --amount 5 --promo WELCOME-24 --uses 9 --reason x",
+        "voucher list",
+        "credit allowance ada-l 30",
+        "credit allowance ada-l",
         "keyring show-database-key",
         "keyring rotate-token-key",
         "keyring export --waive reason",
@@ -132,6 +136,9 @@ fn every_command_that_succeeds_gives_one_json_value() {
     for (position, verb) in [(20, "rotate"), (21, "revoke")] {
         calls.insert(position, vec!["key".into(), verb.into(), key.clone()]);
     }
+    let vouchers = site.run(&["voucher", "create", "--amount", "1", "--reason", "x", "--json"]).ok();
+    let vouchers: Value = serde_json::from_str(&vouchers).unwrap();
+    calls.insert(20, text(&format!("voucher revoke {}", vouchers["id"].as_str().unwrap())));
     let reduce = ["key", "reduce", &key, "--scope", "models:read"].map(str::to_owned);
     calls.insert(20, reduce.to_vec());
     for (position, verb) in ["show", "retry", "cancel"].into_iter().enumerate() {
@@ -181,8 +188,13 @@ fn a_closed_pipe_ends_a_command_quietly_and_a_full_disk_is_told() {
 fn a_secret_that_cannot_be_printed_is_not_made() {
     let site = seeded();
     let state = || {
-        ["service show training --json", "key list --account ada-l --json", "account invitations --json"]
-            .map(|call| site.run(&call.split(' ').collect::<Vec<_>>()).ok())
+        [
+            "service show training --json",
+            "key list --account ada-l --json",
+            "account invitations --json",
+            "voucher list --json",
+        ]
+        .map(|call| site.run(&call.split(' ').collect::<Vec<_>>()).ok())
     };
     let key = serde_json::from_str::<Value>(&state()[1]).unwrap()["keys"][0]["id"].as_str().unwrap().to_owned();
     let before = state();
@@ -193,6 +205,7 @@ fn a_secret_that_cannot_be_printed_is_not_made() {
         "key create --account ada-l --name two --scope models:read",
         &rotate,
         "account invite --email bo@example.org --print-link",
+        "voucher create --amount 1 --reason x --codes 1000",
     ] {
         let arguments: Vec<&str> = call.split(' ').collect();
         let (reader, closed) = std::io::pipe().unwrap();

@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 47] = [
+pub const STORES: [(&str, &[&str]); 49] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -50,6 +50,8 @@ pub const STORES: [(&str, &[&str]); 47] = [
     ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),
     ("billing::usage::authorizations", billing::usage::authorizations::STATEMENTS),
+    ("billing::allowances", billing::allowances::STATEMENTS),
+    ("billing::vouchers", billing::vouchers::STATEMENTS),
     ("privacy", privacy::STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),
     ("privacy::archive::parts", privacy::PART_STATEMENTS),

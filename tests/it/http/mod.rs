@@ -1,6 +1,7 @@
 //! What a visitor sees: few tests per door, against the real program.
 
 mod activity;
+mod billing;
 mod console;
 mod downloads;
 mod enumeration;

@@ -19,6 +19,7 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::{START, TestSite as Site, UsageBuilder, default_settings};
 
+mod allowances;
 mod authorizations;
 mod corrections;
 mod histories;
@@ -28,6 +29,7 @@ mod integrity;
 mod returns;
 mod simulation;
 mod usage_events;
+mod vouchers;
 mod wallets;
 
 fn site() -> Site {

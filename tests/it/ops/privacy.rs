@@ -13,7 +13,8 @@ use domicile::base::{
 use domicile::billing;
 use domicile::billing::usage;
 use domicile::billing::usage::authorizations::{self, UsageRequest};
-use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
+use domicile::billing::vouchers::{self, NewBatch, NewCodes};
+use domicile::db::{Cell, Decision, Erasure, Export as ColumnExport, Table};
 use domicile::db::{Tx, View};
 use domicile::idempotency;
 use domicile::inbox::{self, AckOutcome, Acknowledgement, CommandFilter, CommandKind, NewCommand};
@@ -119,11 +120,14 @@ impl TestApp {
                 .build())
         };
         let batch = [event("run-1", key.key.id), event("run-2", replaced)];
+        let redeemer = self.in_browser(&ada);
         self.write(move |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(25), CANARIES[8]).unwrap();
             let (service, _) = create_service(tx, "farm").unwrap();
             let farm = Actor::Service { service: service.id, name: service.name, request: String::new() };
             usage::record_batch(tx, &farm, &batch).unwrap();
+            redeem(tx, &redeemer);
+            billing::allowances::set(tx, &Actor::Operator, workspace, Some(Credits::whole(2))).unwrap();
             authorize(tx, &farm, workspace, key.key.id);
             keep_resources(tx, &farm, workspace);
             keep_answer(tx, &farm, workspace);
@@ -337,6 +341,14 @@ fn end_resources(tx: &mut Tx<'_>, workspace: WorkspaceId) {
     };
     resources::report_activity(tx, &gone, &item).unwrap();
     services::disconnect(tx, &Actor::Operator, "gone").unwrap();
+}
+
+/// A voucher that the person redeems.
+fn redeem(tx: &mut Tx<'_>, person: &Actor) {
+    let (codes, reason) = (NewCodes::Vouchers(1), "Workshop".to_owned());
+    let new = NewBatch { amount: Credits::whole(3), reason, codes, lasts: None, credit_lasts: None };
+    let made = vouchers::create(tx, &Actor::Operator, &new).unwrap();
+    assert!(matches!(vouchers::redeem(tx, person, made.codes[0].shown()), Ok(Decision::Done(_))));
 }
 
 /// Credit that is reserved, also of the budget of a key.

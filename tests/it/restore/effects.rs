@@ -1,8 +1,10 @@
 //! What a restore ends besides sessions, and what it goes on with: numbers, codes, links, and the mail to operators.
 
 use domicile::accounts::{self, LinkPurpose};
-use domicile::base::{Actor, Rng, Secret, Timestamp, days, minutes};
+use domicile::base::{Actor, Credits, Rng, Secret, Timestamp, days, minutes};
 use domicile::billing::usage::Watermark;
+use domicile::billing::vouchers::{self, CreatedBatch, NewBatch, NewCodes, VoucherError};
+use domicile::billing::{allowances, ledger};
 use domicile::db::{Decision, Tx};
 use domicile::factors::{self, FactorProof};
 use domicile::{api_keys, audit, billing, restore, signin, snapshots, tokens};
@@ -143,4 +145,62 @@ fn operators_are_told_and_the_audit_has_the_restore() {
     assert_eq!(site.number(recorded), 1);
     let state = site.read(|view| accounts::find(view, ada.account.id).unwrap().unwrap().state);
     assert_eq!(state, accounts::AccountState::Suspended, "the suspension is in the journal");
+}
+
+#[test]
+fn codes_that_were_redeemed_or_revoked_since_the_backup_do_not_work_again() {
+    let site = TestApp::new();
+    let (ada, grace) = (site.person("ada-l"), site.person("grace-h"));
+    let new = |codes| NewBatch {
+        amount: Credits::whole(25),
+        reason: "Workshop".into(),
+        codes,
+        lasts: None,
+        credit_lasts: None,
+    };
+    let make = move |tx: &mut Tx<'_>| vouchers::create(tx, &Actor::Operator, &new(NewCodes::Vouchers(2)));
+    let (sold, lost) = (site.write(make).unwrap(), site.write(make).unwrap());
+    let code = |made: &CreatedBatch, index: usize| made.codes[index].shown().clone();
+    let redeem = |site: &TestApp, person: &Person, code: Secret<String>| {
+        let actor = person.by_browser();
+        site.write_deciding(move |tx| vouchers::redeem(tx, &actor, &code))
+    };
+    let balance = |site: &TestApp, person: &Person| site.read(|view| ledger::balance(view, person.workspace).unwrap());
+
+    let site = restored_after(site, |site| {
+        redeem(site, &ada, code(&sold, 0)).unwrap();
+        let batch = lost.batch.id;
+        site.write(move |tx| vouchers::revoke(tx, &Actor::Operator, batch)).unwrap();
+    });
+
+    assert_eq!(balance(&site, &ada), Credits::whole(30), "the credit is there, once");
+    assert!(matches!(redeem(&site, &ada, code(&sold, 0)), Err(VoucherError::AlreadyRedeemed)));
+    assert!(matches!(redeem(&site, &grace, code(&sold, 0)), Err(VoucherError::Refused)));
+    assert!(matches!(redeem(&site, &grace, code(&lost, 0)), Err(VoucherError::Refused)));
+    redeem(&site, &grace, code(&sold, 1)).unwrap();
+    site.read(|view| ledger::check(view).unwrap());
+}
+
+#[test]
+fn allowances_that_were_set_or_ended_since_the_backup_are_so_again_and_each_month_is_granted_once() {
+    let site = TestApp::new();
+    let (ada, grace) = (site.person("ada-l"), site.person("grace-h"));
+    let set = |site: &TestApp, person: &Person, amount: Option<Credits>| {
+        let workspace = person.workspace;
+        site.write(move |tx| allowances::set(tx, &Actor::Operator, workspace, amount)).unwrap();
+    };
+    set(&site, &ada, Some(Credits::whole(30)));
+    let balance = |site: &TestApp, person: &Person| site.read(|view| ledger::balance(view, person.workspace).unwrap());
+
+    let site = restored_after(site, |site| {
+        set(site, &ada, None);
+        set(site, &grace, Some(Credits::whole(7)));
+        assert_eq!(balance(site, &grace), Credits::whole(12));
+    });
+
+    assert_eq!(site.write(allowances::grant_due).unwrap(), 1, "grace");
+    assert_eq!((balance(&site, &ada), balance(&site, &grace)), (Credits::whole(35), Credits::whole(12)));
+    site.clock.advance(days(31));
+    assert_eq!(site.write(allowances::grant_due).unwrap(), 1, "the one of ada has ended");
+    site.read(|view| ledger::check(view).unwrap());
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::super::tables::DATA_REQUEST;
 use super::cells;
 use crate::base::{AccountId, WorkspaceId};
-use crate::billing::{ledger, usage};
+use crate::billing::{allowances, ledger, usage, vouchers};
 use crate::db::{Cell, Error, Table, View, by_name};
 use crate::signin::oauth;
 use crate::{accounts, api_keys, factors, people, resources, sessions, workspaces};
@@ -283,6 +283,24 @@ pub const PARTS: &[Part] = &[
         tables: &[&ledger::CREDIT_LOT, &ledger::LEDGER_BALANCE],
         others: &[],
         sql: statements::LOTS,
+    },
+    Part {
+        path: "billing/redemptions",
+        title: "Codes that you redeemed, without the codes",
+        formats: &[Format::Array],
+        subject: PartSubject::OwnWorkspace,
+        tables: &[&vouchers::VOUCHER_REDEMPTION],
+        others: &[],
+        sql: statements::REDEMPTIONS,
+    },
+    Part {
+        path: "billing/allowance",
+        title: "Credit that you get each month",
+        formats: &[Format::Array],
+        subject: PartSubject::OwnWorkspace,
+        tables: &[&allowances::CREDIT_ALLOWANCE],
+        others: &[],
+        sql: statements::ALLOWANCE,
     },
     Part {
         path: "usage/usage",

@@ -1,7 +1,7 @@
 //! The statements of the parts.
 
 use super::super::super::tables::DATA_REQUEST;
-use crate::billing::{ledger, usage};
+use crate::billing::{allowances, ledger, usage, vouchers};
 use crate::db::{exported_columns, sql};
 use crate::signin::oauth;
 use crate::{accounts, api_keys, factors, people, resources, sessions, workspaces};
@@ -197,6 +197,21 @@ pub(super) const LOTS: &str = sql!(
     where l.workspace_id = :subject
     order by l.tx_seq"
 );
+pub(super) const REDEMPTIONS: &str = sql!(
+    "select ",
+    exported_columns!(vouchers::VOUCHER_REDEMPTION as "r"),
+    "
+    from voucher_redemption r
+    where workspace_id = :subject
+    order by redeemed_at, tx_id"
+);
+pub(super) const ALLOWANCE: &str = sql!(
+    "select ",
+    exported_columns!(allowances::CREDIT_ALLOWANCE as "a"),
+    "
+    from credit_allowance a
+    where workspace_id = :subject"
+);
 pub(super) const USAGE: &str = sql!(
     "select ",
     exported_columns!(usage::USAGE_EVENT as "u"),
@@ -248,6 +263,8 @@ pub const STATEMENTS: &[&str] = &[
     KEY_SPENDING,
     STATEMENT,
     LOTS,
+    REDEMPTIONS,
+    ALLOWANCE,
     USAGE,
     AUTHORIZATIONS,
     RESOURCES,
