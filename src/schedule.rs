@@ -156,6 +156,12 @@ const RECURRING: &[Recurring] = &[
         why: "grants the credit of a new month",
     },
     Recurring {
+        cron: "40 25 * * * *",
+        job: billing::CREDIT_NOTICES,
+        needs_right_clock: true,
+        why: "mails owners whose allowance is nearly spent, or whose credit expires in 30, 7 or 1 days",
+    },
+    Recurring {
         cron: "10 * * * * *",
         job: billing::EXPIRE_HOLDS,
         needs_right_clock: true,
@@ -188,6 +194,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     JobHandler::new(billing::GRANT_ALLOWANCES, |app, _| Box::pin(billing::grant_allowances(app))),
+    JobHandler::new(billing::CREDIT_NOTICES, |app, _| Box::pin(billing::send_notices(app))),
     JobHandler::new(billing::EXPIRE_HOLDS, |app, _| Box::pin(billing::expire_holds(app))),
     JobHandler::new(resources::jobs::PURGE_TRASH, |app, _| Box::pin(resources::jobs::purge_trash(app))),
     JobHandler::new(resources::jobs::SEND_PURGES, |app, _| Box::pin(resources::jobs::send_purges(app))),

@@ -1,8 +1,7 @@
 //! The activity page and its download.
 
-use actix_web::http::header;
+use actix_web::HttpRequest;
 use actix_web::web::Query;
-use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +11,7 @@ use crate::app::App;
 use crate::audit::Outcome;
 use crate::base::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Problem, Zone, days, escape_formula, percent_encoded};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, Moment, SignedIn, TimeFormat, json};
+use crate::http::{Answer, Moment, SignedIn, TimeFormat, attachment, csv_text};
 
 const PATH: &str = "/activity";
 /// How many days the page shows if the address names none.
@@ -227,15 +226,6 @@ const COLUMNS: [&str; 13] = [
     "address",
 ];
 
-fn csv_text(rows: &[Activity]) -> Result<Vec<u8>, csv::Error> {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(COLUMNS)?;
-    for activity in rows {
-        table.write_record(Record::new(activity).cells())?;
-    }
-    table.into_inner().map_err(|error| error.into_error().into())
-}
-
 /// `GET /activity/download`: everything that the filter of the page finds, as a file.
 pub async fn download(app: AppData, who: SignedIn, query: Query<ActivityQuery>) -> Answer {
     let zone = &who.identity.zone;
@@ -246,17 +236,8 @@ pub async fn download(app: AppData, who: SignedIn, query: Query<ActivityQuery>) 
         let body = serde_json::json!({"events": events, "more": found.next.is_some()});
         ("application/json", "json", body.to_string().into_bytes())
     } else {
-        ("text/csv; charset=utf-8", "csv", csv_text(&found.rows).map_err(Problem::internal)?)
+        let cells = found.rows.iter().map(|activity| Record::new(activity).cells());
+        ("text/csv; charset=utf-8", "csv", csv_text(COLUMNS, cells).map_err(Problem::internal)?)
     };
     Ok(attachment(kind, &format!("activity-{}.{ending}", app.now().iso_day_in(zone)), body))
-}
-
-fn attachment(kind: &'static str, name: &str, body: Vec<u8>) -> HttpResponse {
-    let mut response = json::private(200, body);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    if let Ok(value) = header::HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
-    response
 }

@@ -95,6 +95,17 @@ impl Credits {
     }
 }
 
+impl Credits {
+    /// The amount for pages with two decimals, or with more if it has more: a charge of a tenth of a cent is not shown as "0.00".
+    pub fn in_full(self) -> String {
+        if self.0 % (MICRO_PER_CREDIT / 100) == 0 {
+            self.for_people()
+        } else {
+            self.to_string().replace('-', "\u{2212}")
+        }
+    }
+}
+
 impl std::fmt::Display for Credits {
     /// The exact amount for programs: two to six decimals, no separators: `-0.001`, `25.00`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::allowances;
 use super::ledger::{self, holds};
+use super::{allowances, notices};
 use crate::app::App;
+use crate::db;
 use crate::jobs::Outcome;
 
 /// The name of the job.
@@ -12,6 +13,9 @@ pub const EXPIRE_LOTS: &str = "billing.expire_lots";
 
 /// The name of the job that grants the credit of a month.
 pub const GRANT_ALLOWANCES: &str = "billing.grant_allowances";
+
+/// The name of the job that mails owners about their credit.
+pub const CREDIT_NOTICES: &str = "billing.credit_notices";
 
 /// The name of the job that closes holds.
 pub const EXPIRE_HOLDS: &str = "billing.expire_holds";
@@ -36,6 +40,21 @@ pub async fn grant_allowances(app: Arc<App>) -> Outcome {
             Err(error) => return Outcome::Again(error.to_string()),
         }
     }
+}
+
+/// Mails owners whose allowance is nearly spent or whose credit expires soon, in steps, so that other writes can run between them.
+pub async fn send_notices(app: Arc<App>) -> Outcome {
+    notify_all(&app).await.map_or_else(|error| Outcome::Again(error.to_string()), |()| Outcome::Done)
+}
+
+async fn notify_all(app: &Arc<App>) -> Result<(), db::Error> {
+    let mut after = String::new();
+    while let Some(last) = app.write(move |tx| notices::send_allowance_notices(tx, &after)).await? {
+        after = last;
+    }
+    while app.write(notices::send_expiry_notices).await? > 0 {}
+    while app.write(notices::forget_past).await? > 0 {}
+    Ok(())
 }
 
 /// Expires all lots that are due, in batches, so that other writes can run between them.

@@ -12,14 +12,20 @@ mod flashes;
 mod jobs;
 pub mod ledger;
 mod model;
+pub mod notices;
 mod ops;
 pub mod pages;
+pub mod spending;
+pub mod transactions;
 pub mod usage;
 pub mod vouchers;
 
 pub use error::BillingError;
 pub use events::BillingEvent;
 pub use flashes::BillingFlash;
-pub use jobs::{EXPIRE_HOLDS, EXPIRE_LOTS, GRANT_ALLOWANCES, expire_holds, expire_lots, grant_allowances};
+pub use jobs::{
+    CREDIT_NOTICES, EXPIRE_HOLDS, EXPIRE_LOTS, GRANT_ALLOWANCES, expire_holds, expire_lots, grant_allowances,
+    send_notices,
+};
 pub use model::REASON_CHARS_MAX;
 pub use ops::{Wallet, forget, grant_by_operator, signup_credit, wallet};

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::allowances;
 use super::error::BillingError;
 use super::events::BillingEvent;
 use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
 use super::model::REASON_CHARS_MAX;
+use super::{allowances, notices};
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Credits, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
@@ -99,5 +99,6 @@ const TYPED: [Kind; 3] = [Kind::Adjustment, Kind::Voucher, Kind::Promo];
 /// [`db::Error`].
 pub fn forget(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<usize, db::Error> {
     allowances::forget(tx, workspace)?;
+    notices::forget(tx, workspace)?;
     TYPED.into_iter().map(|kind| ledger::blank_details(tx, workspace, kind)).sum()
 }

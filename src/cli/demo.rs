@@ -144,8 +144,13 @@ impl Drop for TempFolder {
 }
 
 /// The usage of each person: sku, quantity, how many days ago.
-const HISTORY: [(&str, &str, u64); 4] =
-    [("gpu.h100", "3600", 9), ("storage.gb", "1250", 6), ("gpu.h100", "5400", 3), ("gpu.h100", "1260.5", 1)];
+const HISTORY: [(&str, &str, u64); 5] = [
+    ("gpu.h100", "2400", 37),
+    ("gpu.h100", "3600", 9),
+    ("storage.gb", "1250", 6),
+    ("gpu.h100", "5400", 3),
+    ("gpu.h100", "1260.5", 1),
+];
 
 fn usage_events(
     tx: &Tx<'_>,

@@ -231,6 +231,8 @@ pub struct Billing {
     pub currency: String,
     /// Credit for every new account. May be zero.
     pub signup_credit: Credits,
+    /// Owners get a mail when their balance falls below it. Zero: never.
+    pub low_balance: Credits,
     /// Whether credit that is paid for from now on can expire.
     pub paid_credit_expires: bool,
 }

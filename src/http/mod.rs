@@ -5,6 +5,7 @@
 //! **Start reading:** `page.rs`, then `form.rs` and `csrf.rs`.
 
 pub mod assets;
+mod attachment;
 mod cookies;
 mod credentials;
 pub mod csrf;
@@ -22,6 +23,7 @@ pub mod schema;
 mod shutdown;
 mod upload;
 
+pub use attachment::{attachment, csv_text};
 pub use cookies::{DEVICE, SESSION, cookie, drop_encoded_names, forget, give_plain_names, take_plain_names};
 pub use credentials::{RepeatedCredential, bearer, sole_header, strip_scheme};
 pub use fault::{Answer, Fault};

@@ -5,7 +5,7 @@
 //! Two more fill every table with the data of one person and check the export and the erasure.
 
 use super::tables;
-use crate::billing::{allowances, ledger, usage, vouchers};
+use crate::billing::{allowances, ledger, notices, usage, vouchers};
 use crate::db::{self, Table};
 use crate::signin::oauth;
 use crate::{
@@ -41,6 +41,7 @@ pub const SLICES: &[(&str, &[Table])] = &[
     ("resources", resources::TABLES),
     ("billing/vouchers", vouchers::TABLES),
     ("billing/allowances", allowances::TABLES),
+    ("billing/notices", notices::TABLES),
 ];
 
 /// Every table of the schema.

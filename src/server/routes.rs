@@ -182,9 +182,10 @@ routes! {
         => api_keys::pages::reveal;
     GET  "/settings/billing"                          SignedIn [sidebar(ACCOUNT, "Billing", "card")]
         => billing::pages::billing;
+    GET  "/settings/billing/download"                 SignedIn => billing::pages::download;
     POST "/settings/billing/redeem"                   SignedIn => billing::pages::redeem;
     GET  "/settings/usage"                            SignedIn [sidebar(ACCOUNT, "Usage", "gauge")]
-        => resources::pages::usage;
+        => billing::pages::usage;
     POST "/settings/usage/recalculate"                SignedIn => resources::pages::recalculate;
     GET  "/settings/usage/items"                      SignedIn => resources::pages::items;
     POST "/settings/usage/items/{id}/trash"           SignedIn => resources::pages::move_to_trash;

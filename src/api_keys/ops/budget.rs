@@ -151,3 +151,47 @@ fn block_spent_key(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<()
     }
     Ok(())
 }
+
+/// What a key, and those that share its budget, spend in this month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonthlyBudget {
+    /// The name of the key.
+    pub name: String,
+    #[allow(missing_docs)]
+    pub amount: Credits,
+    /// What was spent or is reserved.
+    pub used: Credits,
+}
+
+impl MonthlyBudget {
+    /// How much of it is used, in percent, at most 100.
+    pub fn percent(&self) -> i64 {
+        let percent = i128::from(self.used.micro()) * 100 / i128::from(self.amount.micro()).max(1);
+        i64::try_from(percent.clamp(0, 100)).unwrap_or_default()
+    }
+
+    /// Whether nothing of it is left.
+    pub fn is_spent(&self) -> bool {
+        self.used >= self.amount
+    }
+}
+
+/// The monthly budgets of the live keys of a workspace: each once, also if several keys share it.
+///
+/// # Errors
+/// [`Error`].
+pub fn monthly_budgets(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<MonthlyBudget>, Error> {
+    let mut budgets = Vec::new();
+    let mut families = Vec::new();
+    for key in super::list_live(view, workspace)? {
+        let Some(budget) = key.limits.budget.filter(|budget| budget.period == Period::Month) else { continue };
+        if families.contains(&key.family) {
+            continue;
+        }
+        families.push(key.family);
+        let left = find_budget(view, key.id, workspace)?.and_then(|found| found.left).unwrap_or(budget.amount);
+        let used = budget.amount.minus(left).unwrap_or(budget.amount);
+        budgets.push(MonthlyBudget { name: key.name, amount: budget.amount, used });
+    }
+    Ok(budgets)
+}

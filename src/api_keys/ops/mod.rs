@@ -11,7 +11,8 @@ mod record_usage;
 mod reveal;
 
 pub use budget::{
-    BudgetReservation, KeyBudget, budget_room, find_budget, release_budget, reserve_budget, spend, unspend,
+    BudgetReservation, KeyBudget, MonthlyBudget, budget_room, find_budget, monthly_budgets, release_budget,
+    reserve_budget, spend, unspend,
 };
 pub use change::{change, reduce_scopes, set_policy};
 pub use create::{create, expiry_offer, rotate, rotation_preview};

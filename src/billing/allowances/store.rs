@@ -16,7 +16,7 @@ const LIST_DUE: &str = sql!(
 );
 const REPLACE: &str = insert!("insert or replace", CREDIT_ALLOWANCE);
 const UPDATE_GRANTED: &str = "
-    update credit_allowance set granted_until = :granted_until where workspace_id = :workspace_id";
+    update credit_allowance set granted_until = :granted_until, told_percent = 0 where workspace_id = :workspace_id";
 const DELETE: &str = "delete from credit_allowance where workspace_id = :workspace_id";
 
 /// Every statement of this file, for the test that prepares them.

@@ -16,12 +16,12 @@ mod tables;
 pub use check::{LedgerSummary, STATEMENTS as CHECK_STATEMENTS, check, check_in_parts, check_since, last_transaction};
 pub use error::LedgerError;
 pub use model::{
-    Account, Category, Charge, Draft, Filter, Grant, Kind, NewLot, Origin, PostedTransaction, Posting, Reason, Refund,
-    STATEMENT_LINES_MAX, StatementLine, Withdrawal, WriteOff,
+    Account, Category, Charge, Draft, Filter, Grant, Kind, NewLot, Origin, Place, PostedTransaction, Posting, Reason,
+    Refund, STATEMENT_LINES_MAX, StatementLine, Withdrawal, WriteOff,
 };
 pub use ops::{balance, charge, expire_due, grant, post, refund, spend, withdraw, write_off};
 pub(super) use ops::{balance_now, charge_new, expire_due_of, is_posted, returnable};
-pub use statement::{Window, statement, window};
+pub use statement::{Window, by_event, next_expiry, statement, window};
 pub use store::{STATEMENTS, find_head as head, find_id as transaction_id, update_lines_blank as blank_details};
 pub use tables::TABLES;
 pub(crate) use tables::{BOOKS, CREDIT_LOT, LEDGER_BALANCE, LEDGER_TX, STATEMENT_LINE};

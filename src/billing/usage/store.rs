@@ -3,7 +3,7 @@
 use rusqlite::named_params;
 
 use super::model::{EventName, Meter, NewEvent};
-use super::tables::{USAGE_EVENT, USAGE_METER};
+use super::tables::{USAGE_DAY, USAGE_EVENT, USAGE_METER};
 use crate::base::{ApiKeyId, Credits, HoldId, Quantity, ServiceId, Timestamp, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
@@ -31,8 +31,49 @@ const REPLACE_METER: &str = sql!(
     do update set charged_micro = excluded.charged_micro, rest_pico = excluded.rest_pico"
 );
 
+const ADD_DAY: &str = sql!(
+    insert!(USAGE_DAY),
+    "
+    on conflict (workspace_id, day, service_id, sku, key_id)
+    do update set events = events + excluded.events, charge_micro = charge_micro + excluded.charge_micro"
+);
+
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[INSERT_EVENT, FIND_DIGEST, FIND_COUNTED, UPDATE_CORRECTED, FIND_METER, REPLACE_METER];
+pub const STATEMENTS: &[&str] =
+    &[INSERT_EVENT, FIND_DIGEST, FIND_COUNTED, UPDATE_CORRECTED, FIND_METER, REPLACE_METER, ADD_DAY];
+
+/// The usage of one day that belongs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DayName<'e> {
+    pub workspace: WorkspaceId,
+    /// Since 1970, in UTC.
+    pub day: i64,
+    pub sku: &'e str,
+    pub key: Option<ApiKeyId>,
+}
+
+/// Adds what events of a service cost, or what is taken back, to their day.
+pub(super) fn add_day(
+    tx: &mut Tx<'_>,
+    service: ServiceId,
+    name: DayName<'_>,
+    events: i64,
+    charge: Credits,
+) -> Result<(), Error> {
+    tx.execute(
+        ADD_DAY,
+        values!(USAGE_DAY => {
+            workspace_id: name.workspace,
+            day: name.day,
+            service_id: service,
+            sku: name.sku,
+            key_id: name.key.map(ApiKeyId::to_text).unwrap_or_default(),
+            events: events,
+            charge_micro: charge,
+        }),
+    )?;
+    Ok(())
+}
 
 /// An event with the values that are stored with it.
 pub(super) struct EventRow<'e> {

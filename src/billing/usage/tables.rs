@@ -4,7 +4,7 @@ use super::super::ledger::BOOKS;
 use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, STATE, Table, exported, left_out, table};
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[USAGE_EVENT, USAGE_METER, USAGE_AUTHORIZATION, USAGE_POLICY];
+pub const TABLES: &[Table] = &[USAGE_EVENT, USAGE_METER, USAGE_AUTHORIZATION, USAGE_POLICY, USAGE_DAY];
 
 table! {
     /// Usage that services reported.
@@ -67,4 +67,16 @@ table! {
     mode = left_out(STATE);
     margin_percent = left_out(STATE);
     hold_seconds = left_out(STATE);
+}
+
+table! {
+    /// What the usage of each day cost.
+    pub(crate) USAGE_DAY: "usage_day" { part: None, erasure: Erasure::Keeps(BOOKS) }
+    workspace_id = left_out(LINK);
+    day = left_out(DERIVED);
+    service_id = left_out(LINK);
+    sku = left_out(DERIVED);
+    key_id = left_out(LINK);
+    events = left_out(DERIVED);
+    charge_micro = left_out(DERIVED);
 }

@@ -245,7 +245,8 @@ impl Reader {
         }
         let signup_credit = self.credits("billing.signup_credit").unwrap_or(Credits::whole(5));
         let paid_credit_expires = self.boolean("billing.paid_credit_expires");
-        Billing { currency, signup_credit, paid_credit_expires }
+        let low_balance = self.credits("billing.low_balance").unwrap_or(Credits::whole(2));
+        Billing { currency, signup_credit, low_balance, paid_credit_expires }
     }
 
     /// By default, gateways on this machine may ask.

@@ -6,7 +6,7 @@ mod usage;
 
 pub use items::{items, move_to_trash};
 pub use trash::{confirm_delete, confirm_empty, delete, empty, restore, trash, trash_leftovers, undo};
-pub use usage::{recalculate, usage};
+pub use usage::{CategoryRow, CountRow, LargeRow, StorageView, recalculate};
 
 use super::error::ResourceError;
 use super::model::ParentName;

@@ -1,53 +1,55 @@
-//! `/settings/usage`: the storage of a workspace.
-
-use actix_web::HttpRequest;
-use askama::Template;
+//! The storage of a workspace, as a part of `/settings/usage`, and its form.
 
 use super::super::flashes::ResourceFlash;
+use super::super::flows;
 use super::super::model::{Fill, LargeItem, Standing, Storage};
-use super::super::{flows, ops};
 use super::{capitalized, parent_text, size_text, to_problem};
 use crate::config::LimitKey;
-use crate::http::page::{self, AppData, PageContext};
+use crate::http::page::AppData;
 use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
 
 /// The card that the form returns to.
 const PLACE: &str = "/settings/usage#storage";
 
-struct CategoryRow {
-    label: String,
-    items: i64,
-    size: String,
-    reserved: Option<String>,
+/// A category of what is stored.
+#[allow(missing_docs)]
+pub struct CategoryRow {
+    pub label: String,
+    pub items: i64,
+    pub size: String,
+    pub reserved: Option<String>,
 }
 
-struct CountRow {
-    label: &'static str,
-    used: i64,
-    max: Option<i64>,
-    is_full: bool,
+/// Something that the plan counts.
+#[allow(missing_docs)]
+pub struct CountRow {
+    pub label: &'static str,
+    pub used: i64,
+    pub max: Option<i64>,
+    pub is_full: bool,
 }
 
-struct LargeRow {
-    name: String,
-    kind: String,
-    parent: Option<String>,
-    size: String,
+/// One of the largest items.
+#[allow(missing_docs)]
+pub struct LargeRow {
+    pub name: String,
+    pub kind: String,
+    pub parent: Option<String>,
+    pub size: String,
 }
 
-#[derive(Template)]
-#[template(path = "resources/usage.html")]
-struct UsagePage {
-    context: PageContext,
-    used: String,
+/// The storage for `resources/_storage.html`, which the page includes.
+#[allow(missing_docs)]
+pub struct StorageView {
+    pub used: String,
     /// Limit and percent. `None`: no limit.
-    limit: Option<(String, i64)>,
-    colour: &'static str,
-    words: &'static str,
-    reserved: Option<String>,
-    categories: Vec<CategoryRow>,
-    counts: Vec<CountRow>,
-    largest: Vec<LargeRow>,
+    pub limit: Option<(String, i64)>,
+    pub colour: &'static str,
+    pub words: &'static str,
+    pub reserved: Option<String>,
+    pub categories: Vec<CategoryRow>,
+    pub counts: Vec<CountRow>,
+    pub largest: Vec<LargeRow>,
 }
 
 fn label_of(limit: LimitKey) -> &'static str {
@@ -83,8 +85,9 @@ fn large_row(item: LargeItem) -> LargeRow {
     }
 }
 
-impl UsagePage {
-    fn new(context: PageContext, storage: Storage) -> Self {
+impl StorageView {
+    /// For this storage.
+    pub fn new(storage: Storage) -> Self {
         let (colour, words) = match storage.fill() {
             Fill::Low => ("ok", "There is room."),
             Fill::Medium => ("warn", "It is filling up. Delete what you do not need, and empty the trash."),
@@ -92,7 +95,6 @@ impl UsagePage {
         };
         let positive = |bytes: i64| (bytes > 0).then(|| size_text(bytes));
         Self {
-            context,
             used: size_text(storage.used_bytes),
             limit: storage.limit_bytes.zip(storage.percent()).map(|(limit, percent)| (size_text(limit), percent)),
             colour,
@@ -112,13 +114,6 @@ impl UsagePage {
             largest: storage.largest.into_iter().map(large_row).collect(),
         }
     }
-}
-
-/// `GET /settings/usage`.
-pub async fn usage(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
-    let workspace = who.identity.workspace;
-    let storage = app.read_offloaded(move |view| ops::storage(view, workspace)).await.map_err(to_problem)?;
-    page::render(&UsagePage::new(PageContext::new(&app, &request, "Usage"), storage))
 }
 
 /// `POST /settings/usage/recalculate`.

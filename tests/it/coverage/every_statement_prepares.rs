@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 49] = [
+pub const STORES: [(&str, &[&str]); 51] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -51,6 +51,8 @@ pub const STORES: [(&str, &[&str]); 49] = [
     ("billing::usage", billing::usage::STATEMENTS),
     ("billing::usage::authorizations", billing::usage::authorizations::STATEMENTS),
     ("billing::allowances", billing::allowances::STATEMENTS),
+    ("billing::notices", billing::notices::STATEMENTS),
+    ("billing::spending", billing::spending::STATEMENTS),
     ("billing::vouchers", billing::vouchers::STATEMENTS),
     ("privacy", privacy::STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),

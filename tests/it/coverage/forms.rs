@@ -15,6 +15,7 @@ pub const WITHOUT_PAGE: &[(&str, &str)] = &[
     ("/.well-known/change-password", "redirects"),
     ("/session/left", "answers JSON"),
     ("/assets/{name:.*}", "a file"),
+    ("/settings/billing/download", "a file"),
     ("/activity/download", "a file"),
     ("/favicon.ico", "a picture"),
     ("/apple-touch-icon.png", "a picture"),

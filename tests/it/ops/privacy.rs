@@ -375,6 +375,9 @@ fn keep_resources(tx: &mut Tx<'_>, farm: &Actor, workspace: WorkspaceId) {
     let lease =
         NewLease { workspace, kind: "model".into(), quantity: 1, size_bytes: 1, lasts: resources::LEASE_DEFAULT };
     resources::grant_lease(tx, farm, &lease).unwrap();
+    let expiring =
+        "insert into credit_expiry_notice (lot_id, workspace_id, days) values ('lot_canary', :workspace_id, 7)";
+    tx.execute(expiring, named_params! {":workspace_id": workspace}).unwrap();
     let notice = "insert into storage_notice (workspace_id, percent) values (:workspace_id, 80)";
     tx.execute(notice, named_params! {":workspace_id": workspace}).unwrap();
 }

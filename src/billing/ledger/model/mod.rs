@@ -14,7 +14,7 @@ mod returns;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::base::{ApiKeyId, Credits, Cursor, LotId, Timestamp, TransactionId, WorkspaceId};
+use crate::base::{ApiKeyId, Credits, Cursor, LotId, ServiceId, Timestamp, TransactionId, WorkspaceId};
 use crate::config::UsageCategory;
 pub use kinds::{Account, Category, Kind, Origin};
 pub use returns::{Reason, Refund, Withdrawal, WriteOff};
@@ -284,8 +284,45 @@ pub struct StatementLine {
     pub amount: Credits,
     /// The balance of the wallet after it.
     pub balance_after: Credits,
-    /// The API key of the usage. `None`: none.
+    /// The API key of the usage. `None`: none, or several.
     pub key: Option<ApiKeyId>,
+    /// The service that reported the usage. `None`: none.
+    pub service: Option<ServiceId>,
+}
+
+impl StatementLine {
+    /// When it happened: the last of its usage, or else when it was posted.
+    pub fn happened_at(&self) -> Timestamp {
+        self.occurred_at.unwrap_or(self.at)
+    }
+
+    /// Where it stands in the statement by when things happened.
+    pub fn place(&self) -> Place {
+        Place { at: self.happened_at(), seq: self.seq }
+    }
+}
+
+/// A place in the statement of a wallet by when things happened: that of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When the line happened.
+    pub at: Timestamp,
+    /// The number of its transaction.
+    pub seq: i64,
+}
+
+impl Place {
+    /// Reads the form of [`std::fmt::Display`]. `None`: the text is no place; callers then begin at the first line.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (at, seq) = text.split_once('-')?;
+        Some(Self { at: Timestamp::from_millis(at.parse().ok()?), seq: seq.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.at.millis(), self.seq)
+    }
 }
 
 /// A lot with its remaining credit.

@@ -8,4 +8,4 @@ mod ops;
 mod store;
 
 pub use ops::{Window, statement, window};
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, find_next_expiry as next_expiry, list_by_event as by_event};

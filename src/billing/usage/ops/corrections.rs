@@ -4,7 +4,7 @@ use super::super::super::ledger::{self, Grant, LedgerError, Origin, Refund};
 use super::super::authorizations;
 use super::super::error::UsageError;
 use super::super::model::{EventName, Fault, Meter, NewEvent};
-use super::super::store::{self, CountedEvent, EventRow};
+use super::super::store::{self, CountedEvent, DayName, EventRow};
 use super::{Batch, CountOutcome, find_duplicate, post_charges};
 use crate::api_keys;
 use crate::base::{Credits, TransactionId};
@@ -64,6 +64,9 @@ pub(super) fn count_correction(
             transaction,
         },
     )?;
+    let day =
+        DayName { workspace: event.workspace, day: event.occurred_at.day_number(), sku: &event.sku, key: first.key };
+    store::add_day(tx, batch.service, day, 0, returned.negated())?;
     Ok(CountOutcome::New)
 }
 

@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::super::events::BillingEvent;
 use super::super::ledger::{self, Charge, holds};
+use super::super::notices;
 use super::authorizations;
 use super::error::UsageError;
 use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection, Watermark};
-use super::store::{self, EventRow};
+use super::store::{self, DayName, EventRow};
 use crate::audit::{self, Event};
 use crate::base::{Actor, ApiKeyId, Credits, HoldId, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
 use crate::config::UsageCategory;
@@ -179,6 +180,8 @@ struct Batch<'e> {
     headrooms: BTreeMap<WorkspaceId, Option<Credits>>,
     /// The cost of each key in this batch, for its budget.
     keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
+    /// The events of each day in this batch, and their cost.
+    days: BTreeMap<DayName<'e>, (i64, Credits)>,
 }
 
 impl<'e> Batch<'e> {
@@ -195,6 +198,7 @@ impl<'e> Batch<'e> {
             groups: BTreeMap::new(),
             headrooms: BTreeMap::new(),
             keys: BTreeMap::new(),
+            days: BTreeMap::new(),
         })
     }
 }
@@ -219,6 +223,8 @@ struct Group {
     category: UsageCategory,
     /// The time of the latest event.
     latest: Timestamp,
+    /// The key of all its events. `None`: none yet, of some or all no key, or several.
+    one_key: Option<ApiKeyId>,
     /// `None`: no event yet.
     quantity: Option<Total>,
 }
@@ -306,11 +312,17 @@ fn record_event<'e>(
     if !store::insert_event(tx, &row)? {
         return find_duplicate(tx, batch.service, event, Fault::Conflict);
     }
+    group.one_key = row.key.filter(|key| group.quantity.is_none() || group.one_key == Some(*key));
     group.meter = priced.meter;
     group.charge = priced.group_charge;
     group.quantity = Some(priced.group_quantity);
     group.latest = group.latest.max(event.occurred_at);
     batch.headrooms.insert(event.workspace, Some(priced.headroom));
+    let day =
+        DayName { workspace: event.workspace, day: event.occurred_at.day_number(), sku: &event.sku, key: row.key };
+    let (events, cost) = batch.days.entry(day).or_default();
+    *events += 1;
+    *cost = cost.plus(priced.charge).unwrap_or(Credits::MAX);
     if let Some(key) = event.key.or(group.key).filter(|_| priced.charge > Credits::ZERO) {
         let spent = batch.keys.entry((key, event.workspace)).or_insert(Credits::ZERO);
         *spent = spent.plus(priced.charge).unwrap_or(Credits::MAX);
@@ -381,6 +393,7 @@ fn authorized_group(tx: &mut Tx<'_>, service: ServiceId, event: &NewEvent, id: H
         charge: Credits::ZERO,
         category: found.category,
         latest: event.occurred_at,
+        one_key: None,
         quantity: None,
     }))
 }
@@ -399,6 +412,7 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
         charge: Credits::ZERO,
         category: listed.category,
         latest: event.occurred_at,
+        one_key: None,
         quantity: None,
     }))
 }
@@ -407,6 +421,9 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
 fn post_charges(tx: &mut Tx<'_>, batch: &mut Batch<'_>) -> Result<(), UsageError> {
     for ((key, workspace), spent) in std::mem::take(&mut batch.keys) {
         api_keys::spend(tx, key, workspace, spent)?;
+    }
+    for (day, (events, cost)) in std::mem::take(&mut batch.days) {
+        store::add_day(tx, batch.service, day, events, cost)?;
     }
     for ((workspace, sku, authorization), group) in std::mem::take(&mut batch.groups) {
         let Some((group, quantity)) = group.and_then(|group| group.quantity.map(|quantity| (group, quantity))) else {
@@ -422,14 +439,16 @@ fn post_charges(tx: &mut Tx<'_>, batch: &mut Batch<'_>) -> Result<(), UsageError
         let details = format!("{sku}: {quantity} × {}", group.unit);
         let idem_key = format!("usage:{}", group.transaction);
         let charge = Charge {
+            key: group.one_key,
             occurred_at: Some(group.latest),
             category: group.category,
             ..Charge::new(workspace, group.charge, details, idem_key)
         };
-        match authorization {
+        let posted = match authorization {
             None => ledger::charge_new(tx, batch.actor, group.transaction, charge)?,
             Some(id) => holds::capture(tx, batch.actor, group.transaction, id, charge)?,
         };
+        notices::note_charge(tx, workspace, group.charge, posted.balance_after)?;
         batch.transactions += 1;
     }
     Ok(())
