@@ -121,6 +121,11 @@ impl CheckpointFile {
         Ok(BufReader::new(file.take(self.length)))
     }
 
+    /// The number of the restore after which its last checkpoint was signed. 1: there was none yet.
+    pub fn epoch(&self) -> i64 {
+        self.newest.epoch().unwrap_or(1)
+    }
+
     /// The number of events in its last checkpoint.
     pub fn events(&self) -> i64 {
         i64::try_from(self.newest.size).unwrap_or(i64::MAX)

@@ -73,8 +73,8 @@ pub enum AccessChange {
     MayEnd,
     /// It gives access back that another event took away.
     Returns,
-    /// None: it deletes something for good, and a restored backup must not bring it back.
-    Deletes,
+    /// None, but a restored backup must not undo it: something is deleted for good, or a workspace has another plan.
+    Lasts,
 }
 
 /// What people are shown of the evidence of an event, and of which members. A type declares it ([`EventType::facts`]), so that
@@ -206,9 +206,9 @@ impl EventType {
         self
     }
 
-    /// Declares that an event deletes something for good.
-    pub const fn deletes(mut self) -> Self {
-        self.access = AccessChange::Deletes;
+    /// Declares that a restored backup must not undo an event, although it changes no access.
+    pub const fn lasts(mut self) -> Self {
+        self.access = AccessChange::Lasts;
         self
     }
 
@@ -233,7 +233,7 @@ impl EventType {
     pub(super) const fn entry_kind(&self, outcome: Outcome, says_so: bool) -> Option<EntryKind> {
         let is_done = matches!(outcome, Outcome::Success) || self.done.is_none();
         match self.access {
-            AccessChange::Ends | AccessChange::Deletes if is_done => Some(EntryKind::Revocation),
+            AccessChange::Ends | AccessChange::Lasts if is_done => Some(EntryKind::Revocation),
             AccessChange::MayEnd if is_done && says_so => Some(EntryKind::Revocation),
             AccessChange::Returns if is_done => Some(EntryKind::Reactivation),
             _ => None,
@@ -242,8 +242,8 @@ impl EventType {
 
     /// Whether an event with this outcome took access away.
     pub const fn has_ended_access(&self, outcome: Outcome) -> bool {
-        let is_deletion = matches!(self.access, AccessChange::Deletes);
-        !is_deletion && matches!(self.entry_kind(outcome, false), Some(EntryKind::Revocation))
+        let changes_no_access = matches!(self.access, AccessChange::Lasts);
+        !changes_no_access && matches!(self.entry_kind(outcome, false), Some(EntryKind::Revocation))
     }
 }
 

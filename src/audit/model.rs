@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::event_type::{EventKind, EventType, Outcome, Part};
+use super::events::SiteEvent;
 use crate::base::{AccountId, Cursor, Digest, Timestamp, WorkspaceId};
-use crate::journal::NewEntry;
+use crate::journal::{Entry, NewEntry};
 
 /// An event to be recorded. Each module declares the types of its events in its `events.rs`.
 ///
@@ -209,10 +210,19 @@ pub struct Epoch {
     pub has_accepted_missing_journal: bool,
 }
 
+/// Before the number of a restore, where the journal notes what a line is about.
+const JOURNAL_PREFIX: &str = "epoch_";
+
 impl Epoch {
     /// What the journal calls this restore.
     pub(super) fn journal_target(&self) -> String {
-        format!("epoch_{}", self.number)
+        format!("{JOURNAL_PREFIX}{}", self.number)
+    }
+
+    /// The number of the restore that a line of the journal notes. `None`: the line is about something else.
+    pub fn number_in_journal(entry: &Entry) -> Option<i64> {
+        let is_restore = entry.event.as_deref() == Some(SiteEvent::BackupRestored.event_type().name);
+        is_restore.then(|| entry.target.strip_prefix(JOURNAL_PREFIX)?.parse().ok()).flatten()
     }
 
     /// What the journal notes of this restore: from which event and snapshot on, and what was lost.

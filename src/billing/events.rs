@@ -15,9 +15,9 @@ events! {
         VouchersCreated = "billing.vouchers_created": EventType::for_operators().done("Vouchers created").facts(&[Fact::Credits("amount")]),
         VouchersRevoked = "billing.vouchers_revoked": EventType::for_operators().done("Vouchers revoked").ends_access(),
         VoucherRedeemed = "billing.voucher_redeemed":
-            EventType::for_workspace().done("Code redeemed").failed("Wrong code for credit").facts(&[Fact::Credits("amount")]).deletes(),
+            EventType::for_workspace().done("Code redeemed").failed("Wrong code for credit").facts(&[Fact::Credits("amount")]).lasts(),
         AllowanceChanged = "billing.allowance_changed":
-            EventType::for_workspace().done("Monthly allowance changed").facts(&[Fact::CHANGE]).deletes(),
+            EventType::for_workspace().done("Monthly allowance changed").facts(&[Fact::CHANGE]).lasts(),
         AuthorizationsChanged = "usage.authorizations_changed":
             EventType::for_operators().done("Authorization of usage changed").facts(&[AUTHORIZATIONS]),
         UsageRecorded = "usage.batch_recorded": EventType::for_operators().done("Usage recorded"),

@@ -68,7 +68,7 @@ fn list(common: &Common, service: Option<&str>, state: &str) -> Result<(), Failu
             command.kind.as_str().to_owned(),
             state_of(command, now).to_owned(),
             command.created_at.day_and_time(),
-            command.deadline.map_or_else(|| "never".to_owned(), Timestamp::day_and_time),
+            command.deadline.map_or_else(|| "no deadline".to_owned(), Timestamp::day_and_time),
             times(command.attempts),
         ]);
     }
@@ -116,7 +116,7 @@ fn show(common: &Common, id: &str) -> Result<(), Failure> {
         format!("Service   {}", command.service),
         format!("Type      {}", command.kind.as_str()),
         format!("Since     {}", command.created_at.day_and_time()),
-        format!("Due       {}", command.deadline.map_or_else(|| "never".to_owned(), Timestamp::day_and_time)),
+        format!("Due       {}", command.deadline.map_or_else(|| "no deadline".to_owned(), Timestamp::day_and_time)),
         format!("State     {}", state_of(&command, now)),
         format!("Data      {}", command.data),
     ];

@@ -250,7 +250,7 @@ fn list(common: &Common) -> Result<(), Failure> {
             format!("{valid} valid"),
             service.created_at.iso_day(),
             service.state().to_owned(),
-            last_seen.map_or_else(|| "never".to_owned(), Timestamp::iso_day),
+            last_seen.map_or_else(|| "not yet".to_owned(), Timestamp::iso_day),
         ]);
     }
     table.print()

@@ -20,10 +20,10 @@ events! {
         LeftoversTrashed = "resource.leftovers_trashed":
             EventType::for_workspace().done("Moved to trash: what a disconnected service kept").facts(&[Fact::Count("items", "item", "items")]),
         TrashEmptied = "resource.trash_emptied": EventType::for_workspace().done("Trash emptied").facts(&[Fact::Count("deleted", "item", "items")]),
-        Deleted = "resource.deleted": EventType::for_operators().done("Deletion confirmed by the service").deletes(),
+        Deleted = "resource.deleted": EventType::for_operators().done("Deletion confirmed by the service").lasts(),
         DeletionFailed = "resource.deletion_failed": EventType::for_operators().done("Deletion failed at the service"),
         FreedWithoutService = "resource.freed_without_service":
-            EventType::for_operators().done("Freed without the service, which is disconnected").deletes(),
+            EventType::for_operators().done("Freed without the service, which is disconnected").lasts(),
         Recounted = "resource.recounted": EventType::for_operators().done("Storage counted again"),
         ReportedCreated = "activity.created": ABOUT_A_RESOURCE.done("Created"),
         ReportedUpdated = "activity.updated": ABOUT_A_RESOURCE.done("Updated"),

@@ -81,9 +81,11 @@ fn build(
     let chosen = journal::choose(journal, &layout.tombstones(), head, &site.keyring, options)?;
     let newer = chosen.journal.as_ref().map_or(&[][..], |journal| journal.after(head.seq));
     progress(Stage::Replaying(newer.len()));
+    let checkpoints = stage_checkpoints(layout, &staging, backup.checkpoints, site)?;
     let plan = Plan {
         report: &report,
         known: find_known(layout, site, &report, clock.now()),
+        other_epoch: checkpoints.epoch.max(chosen.journal.as_ref().and_then(journal::Journal::last_epoch)).unwrap_or(1),
         newer,
         has_accepted_missing_journal: chosen.is_accepted,
     };
@@ -94,7 +96,6 @@ fn build(
     }
     db::record_owner(&staged)?;
     let step = stage_journal(&staging, &chosen, &crate::journal::line(&entry, &site.keyring))?;
-    let checkpoints = stage_checkpoints(layout, &staging, backup.checkpoints, site)?;
     Ok((Restored { report, epoch, replayed, sessions_ended, checkpoints, replaced: None }, step))
 }
 
@@ -234,6 +235,7 @@ fn stage_checkpoints(
         match CheckpointFile::open(&source.path, file, &key) {
             Ok(file) => {
                 told.events = told.events.max(file.as_ref().map(CheckpointFile::events));
+                told.epoch = told.epoch.max(file.as_ref().map(CheckpointFile::epoch));
                 Ok(file)
             }
             Err(AuditError::Note(fault)) => {

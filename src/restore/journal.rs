@@ -5,13 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::RestoreError;
 use super::model::{Options, Source};
-use crate::audit::SiteEvent;
+use crate::audit::Epoch;
 use crate::crypto::Keyring;
 use crate::db::Error;
 use crate::journal::{self, Entry, Head, JournalError};
-
-/// The event of a restore.
-const RESTORED: &str = SiteEvent::TYPES[SiteEvent::BackupRestored as usize].name;
 
 /// A journal whose lines are verified.
 pub(super) struct Journal {
@@ -53,8 +50,13 @@ impl Journal {
     /// As [`Journal::head`], without the lines of restores at its end. They change no access, so a journal that goes on
     /// before them lacks nothing: it is the complete one that was found after a restore without it.
     fn head_before_restores(&self) -> Head {
-        let changes = self.entries.iter().rev().find(|entry| entry.event.as_deref() != Some(RESTORED));
+        let changes = self.entries.iter().rev().find(|entry| Epoch::number_in_journal(entry).is_none());
         changes.map_or(Head::EMPTY, Entry::head)
+    }
+
+    /// The highest number of a restore that it notes. `None`: it notes none.
+    pub fn last_epoch(&self) -> Option<i64> {
+        self.entries.iter().filter_map(Epoch::number_in_journal).max()
     }
 
     /// The lines after this one.

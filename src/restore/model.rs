@@ -107,6 +107,8 @@ pub struct Restored {
 pub struct Checkpoints {
     /// Events in the newest of them. `None`: there are none.
     pub events: Option<i64>,
+    /// The highest number of a restore that they are from. `None`: there are none.
+    pub epoch: Option<i64>,
     /// The files that were not used, and why.
     pub refused: Vec<(PathBuf, NoteFault)>,
 }
@@ -120,6 +122,8 @@ impl Restored {
 
     /// The result for programs.
     pub fn to_json(&self) -> Value {
+        let refused = self.checkpoints.refused.iter();
+        let refused: Vec<_> = refused.map(|(path, cause)| json!({"path": path, "cause": cause.to_string()})).collect();
         json!({
             "snapshot_made_at": self.report.stamp.made_at.rfc3339(),
             "region": self.report.region,
@@ -133,6 +137,8 @@ impl Restored {
             "access_changed_again": self.replayed.changed,
             "sessions_ended": self.sessions_ended,
             "checkpoint_events": self.checkpoints.events,
+            "checkpoints_refused": refused,
+            "lost_events_proven": self.proven_loss().map(|(first, last)| json!({"first": first, "last": last})),
             "replaced": self.replaced.as_ref().map(|(path, until)| json!({"path": path, "until": until.rfc3339()})),
         })
     }

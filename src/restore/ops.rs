@@ -19,6 +19,9 @@ pub(super) struct Plan<'p> {
     pub report: &'p Report,
     /// Of the data that is replaced.
     pub known: Option<Known>,
+    /// The highest number of a restore in the journal and in the checkpoints of the audit. They may be newer than the
+    /// snapshot, also where no old data is. 1: they have none.
+    pub other_epoch: i64,
     /// The lines of the journal after the snapshot, in order.
     pub newer: &'p [Entry],
     pub has_accepted_missing_journal: bool,
@@ -94,7 +97,8 @@ fn tell_operators(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<(), db::Error> {
 fn open_epoch(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Epoch, db::Error> {
     let (audit_seq, audit_head) = audit::head(tx)?;
     // After every epoch that is known, so that no two have the same number.
-    let last = audit::epoch_number(tx)?.max(plan.known.as_ref().map_or(1, |known| known.epoch));
+    let known = plan.known.as_ref().map_or(1, |known| known.epoch);
+    let last = audit::epoch_number(tx)?.max(known).max(plan.other_epoch);
     let epoch = Epoch {
         number: last + 1,
         opened_at: tx.now(),

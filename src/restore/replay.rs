@@ -20,6 +20,7 @@ use crate::services::{self, ServiceEvent};
 use crate::sessions::{self, SessionEvent};
 use crate::signin::oauth::{self, IdentityEvent};
 use crate::signin::{self, SigninEvent};
+use crate::workspaces::{self, WorkspaceEvent};
 
 /// What the journal changed in a restored database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub fn can_replay(kind: &EventType) -> bool {
 }
 
 fn find_replay(event: &str) -> Option<Replay> {
-    let all = [&of_accounts()[..], &of_keys(), &of_services(), &of_credit(), &of_factors(), &of_sign_in()];
+    let all = [&of_accounts()[..], &of_keys(), &of_services_and_plans(), &of_credit(), &of_factors(), &of_sign_in()];
     all.into_iter().flatten().find(|(kind, _)| kind.name == event).map(|(_, replay)| *replay)
 }
 
@@ -130,8 +131,12 @@ fn of_keys() -> [Row; 8] {
     ]
 }
 
-fn of_services() -> [Row; 10] {
+fn of_services_and_plans() -> [Row; 11] {
     [
+        row(WorkspaceEvent::PlanChanged, |tx, entry| match WorkspaceId::parse(&entry.target) {
+            Some(workspace) => workspaces::replay::change_plan(tx, workspace, detail_of(entry)).map(Some),
+            None => Ok(None),
+        }),
         row(ServiceEvent::Disconnected, |tx, entry| services::replay::disconnect(tx, &entry.target).map(Some)),
         row(ServiceEvent::Changed, |tx, entry| services::replay::narrow(tx, &entry.target, detail_of(entry))),
         row(ServiceEvent::CredentialRotated, |tx, entry| services::replay::rotate(tx, &entry.target, detail_of(entry))),

@@ -6,6 +6,6 @@ events! {
     /// What happens to workspaces.
     WorkspaceEvent {
         Created = "workspace.created": EventType::for_workspace().done("Workspace created"),
-        PlanChanged = "workspace.plan_changed": EventType::for_workspace().done("Plan changed").facts(&[Fact::CHANGE]),
+        PlanChanged = "workspace.plan_changed": EventType::for_workspace().done("Plan changed").lasts().facts(&[Fact::CHANGE]),
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod model;
 mod ops;
+pub mod replay;
 mod store;
 mod tables;
 

@@ -57,6 +57,7 @@ pub fn change_plan(
         .workspace(workspace)
         .target(workspace)
         .subject(before.owner)
+        .detail(plan)
         .data(json!({"before": before.plan, "after": plan}));
     audit::record(tx, actor, event)?;
     Ok(Workspace { plan: plan.to_owned(), ..before })

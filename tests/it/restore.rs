@@ -7,6 +7,7 @@ mod effects;
 mod histories;
 mod notice;
 mod places;
+mod plans;
 mod refusals;
 mod watermark;
 

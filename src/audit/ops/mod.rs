@@ -94,7 +94,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
 /// connected services, and what the operator does.
 fn note_security(tx: &mut Tx<'_>, actor: &Actor, event: &Event) {
     let is_about_security = event.outcome != Outcome::Success
-        || !matches!(event.kind.access, AccessChange::None | AccessChange::Deletes)
+        || !matches!(event.kind.access, AccessChange::None | AccessChange::Lasts)
         || ["auth.", "service."].iter().any(|prefix| event.kind.name.starts_with(prefix))
         || actor.kind() == Actor::Operator.kind();
     if !is_about_security {

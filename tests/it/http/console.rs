@@ -175,7 +175,9 @@ fn a_service_is_connected_limited_rotated_and_disconnected_on_pages() {
     let rotate = format!("{path}/rotate");
     assert_eq!(olga.submit(&rotate, &rotate, &[("overlap", "9d")]).status, 400);
     let rotated = olga.submit(&rotate, &rotate, &[("overlap", "1h")]);
-    let second = olga.get(rotated.location()).value_of("id=\"new-secret\"");
+    let page = olga.get(rotated.location());
+    assert!(page.text().contains("This is the credential of the service."), "{}", page.text());
+    let second = page.value_of("id=\"new-secret\"");
     assert_eq!((introspect(&first), introspect(&second)), (200, 200), "both for an hour");
     assert!(olga.get(&path).text().contains("Retiring"));
     let rotated = olga.submit(&rotate, &rotate, &[("overlap", "0")]);
@@ -279,7 +281,9 @@ fn an_operator_sees_how_a_service_is_reached_and_sets_its_webhook() {
     let kept = olga.submit(&path, &webhook, &[("webhook_url", &url)]);
     assert!(olga.follow(&kept).text().contains("Saved."), "the same address makes no other secret");
     let rotated = olga.submit(&path, &format!("{webhook}/secret"), &[("overlap", "24h")]);
-    let second = olga.get(rotated.location()).value_of("id=\"new-secret\"");
+    let page = olga.get(rotated.location());
+    assert!(page.text().contains("This is the secret that signs the webhooks of the service."), "{}", page.text());
+    let second = page.value_of("id=\"new-secret\"");
     assert!(second.starts_with("whsec_") && second != first);
     assert!(olga.get(&path).text().contains("Signs too until"));
     assert_eq!(olga.submit(&path, &format!("{webhook}/secret"), &[("overlap", "9d")]).status, 400);

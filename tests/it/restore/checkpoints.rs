@@ -141,3 +141,27 @@ fn newer_checkpoints_beside_a_backup_tell_at_the_restore_what_is_lost_and_a_torn
     let kept = kept.map(|entry| entry.path()).find(|path| path.join("checkpoints").exists()).unwrap();
     assert_eq!(std::fs::read_to_string(kept.join("checkpoints")).unwrap(), theirs);
 }
+
+/// A snapshot may be older than the journal and the checkpoints beside it, which know of a later restore.
+#[test]
+fn two_restores_on_bare_machines_never_have_the_same_number() {
+    let lost = Lost::new();
+    let first = lost.bare_machine();
+    assert_eq!(restored(&first, &lost.backup(), &[])["epoch"], 2);
+    first.run(&["audit", "head"]).ok();
+
+    let journal = lost.copies.path().join("tombstones.jsonl");
+    let (before, after) =
+        (std::fs::read(&journal).unwrap(), std::fs::read(first.data().join("tombstones.jsonl")).unwrap());
+    let copied = lost.copies.path().join("audit/checkpoints");
+    let (old, new) = (std::fs::read_to_string(&copied).unwrap(), checkpoints(&first.data()));
+    assert!(before != after && old != new);
+    for (journal_text, note, expected) in [(&after, &old, 3), (&before, &new, 3), (&after, &new, 3), (&before, &old, 2)]
+    {
+        std::fs::write(&journal, journal_text).unwrap();
+        std::fs::write(&copied, note).unwrap();
+        let machine = lost.bare_machine();
+        assert_eq!(restored(&machine, &lost.backup(), &[])["epoch"], expected);
+        machine.run(&["audit", "verify"]).ok();
+    }
+}
