@@ -132,7 +132,7 @@ impl Error {
         match self {
             Self::File { path, source } => file_cure(Path::new(path), source),
             error if error.is_full() => "The disk is full: free some space on the disk of the data folder.".into(),
-            error if error.is_busy() => "The server was busy and tries again by itself.".into(),
+            error if error.is_busy() => "Another process uses the database: wait until it has finished.".into(),
             Self::Damaged(_) => DAMAGE_CURE.into(),
             error if error.is_damage() => DAMAGE_CURE.into(),
             Self::Stopped => "The server stops. Start it again: systemctl restart domicile".into(),

@@ -51,6 +51,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0037_holds.sql"),
     include_str!("migrations/0038_vouchers_and_allowances.sql"),
     include_str!("migrations/0039_transactions_and_notices.sql"),
+    include_str!("migrations/0040_resource_indexes.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

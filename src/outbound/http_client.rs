@@ -73,6 +73,13 @@ pub enum CallError {
     )]
     #[allow(missing_docs)]
     Private { host: String, address: IpAddr },
+    /// As [`CallError::Private`], of a webhook: the address has to be declared for webhooks.
+    #[error(
+        "{host} resolves to {address}, which is not a public address. If that is intended, also add a table [[egress]] \
+         with host = \"{address}\", its region and purpose = \"webhooks\""
+    )]
+    #[allow(missing_docs)]
+    PrivateForWebhooks { host: String, address: IpAddr },
     /// The machine has no list of certificate authorities, or the list cannot be read.
     #[error("this machine's certificate authorities cannot be read: install ca-certificates ({0})")]
     Authorities(String),
@@ -208,7 +215,10 @@ impl HttpClient {
         let url = self.webhooks.declared.allowed_webhook(url)?;
         let request =
             self.webhooks.request(Method::POST, url, headers)?.header(CONTENT_TYPE, "application/json").body(body);
-        let response = request.send().await.map_err(|error| call_error(&error))?;
+        let response = request.send().await.map_err(|error| match call_error(&error) {
+            CallError::Private { host, address } => CallError::PrivateForWebhooks { host, address },
+            other => other,
+        })?;
         let status = Some(response.status().as_u16());
         read_reply(response, WEBHOOK_KIB_MAX).await.map_err(|error| FailedPost { status, error })
     }
@@ -419,7 +429,8 @@ mod tests {
 
         let called = client.post_webhook(&format!("https://service.example:{port}/"), &[], "{}".into()).await;
 
-        let refused = CallError::Private { host: "service.example".into(), address: [127, 0, 0, 1].into() };
+        let refused = CallError::PrivateForWebhooks { host: "service.example".into(), address: [127, 0, 0, 1].into() };
+        assert!(refused.to_string().contains("purpose = \"webhooks\""), "{refused}");
         assert_eq!(called.map(|reply| reply.status), Err(FailedPost::from(refused)));
         assert_eq!(questions.load(Ordering::SeqCst), 2, "one call asks once");
         assert!(listener.accept().is_err(), "nobody has connected");

@@ -1,13 +1,14 @@
 //! Operations that work a part at a time, so that other writes can run between the parts.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::error::ResourceError;
-use super::model::{BatchResult, CASCADE_STEP, NewResource};
+use super::model::{BatchResult, CASCADE_STEP, Follower, NewResource, State};
 use super::ops;
 use crate::app::App;
 use crate::base::{Actor, ResourceId, ServiceId, WorkspaceId};
-use crate::db::Tx;
+use crate::db::{Error, Tx, View};
 use crate::idempotency::{self, Answer, IdempotencyError, Request};
 
 type Move = fn(&mut Tx<'_>, &Actor, WorkspaceId, ResourceId) -> Result<usize, ResourceError>;
@@ -15,12 +16,85 @@ type Move = fn(&mut Tx<'_>, &Actor, WorkspaceId, ResourceId) -> Result<usize, Re
 /// Does this with a resource, and then with what is left below it. Returns how many moved.
 async fn move_all(
     app: &Arc<App>,
-    operation: Move,
+    (operation, to): (Move, State),
     (actor, workspace, id): (Actor, WorkspaceId, ResourceId),
 ) -> Result<usize, ResourceError> {
     let moved = app.write(move |tx| operation(tx, &actor, workspace, id)).await?;
     let is_all = moved + 1 < CASCADE_STEP as usize;
-    Ok(if is_all { moved } else { moved + move_followers(app).await? })
+    Ok(if is_all { moved } else { moved + move_below(app, id, to).await? })
+}
+
+/// What is below some resources of a tree that is moved.
+#[derive(Default)]
+struct Below {
+    /// What has to follow.
+    followers: Vec<Follower>,
+    /// What the first step moved.
+    moved: Vec<ResourceId>,
+    /// The resources that were looked at, of the front of the queue.
+    seen: usize,
+    /// Whether the last of them has more below it.
+    has_more: bool,
+}
+
+impl Below {
+    /// Looks at the front of the queue until a step is full.
+    fn read(view: &View<'_>, queue: &[(ResourceId, bool)], root: ResourceId, to: State) -> Result<Self, Error> {
+        let mut below = Self::default();
+        for (parent, is_new) in queue {
+            if *is_new {
+                below.moved.extend(ops::list_below_in_state(view, *parent, to, CASCADE_STEP)?);
+            }
+            let room = CASCADE_STEP - u32::try_from(below.followers.len()).unwrap_or(CASCADE_STEP);
+            let found = ops::list_below(view, *parent, (root, to), room)?;
+            below.has_more = found.len() == room as usize;
+            below.followers.extend(found);
+            below.seen += 1;
+            if below.has_more {
+                break;
+            }
+        }
+        Ok(below)
+    }
+}
+
+/// Moves what is left below a resource, of which a step was moved: from top to bottom, a part at a time. What is left is read outside of
+/// the writer, which others can use between the parts. Returns how many.
+async fn move_below(app: &Arc<App>, root: ResourceId, to: State) -> Result<usize, ResourceError> {
+    let mut moved = 0;
+    // Each with whether it is new: what the first step moved below it was not read yet.
+    let mut queue = VecDeque::from([(root, true)]);
+    while !queue.is_empty() {
+        let front: Vec<_> = queue.iter().copied().take(CASCADE_STEP as usize).collect();
+        let below = app.read_offloaded(move |view| Below::read(view, &front, root, to)).await?;
+        queue.drain(..below.seen - usize::from(below.has_more));
+        if below.has_more
+            && let Some(last) = queue.front_mut()
+        {
+            last.1 = false;
+        }
+        queue.extend(below.moved.into_iter().map(|id| (id, true)));
+        let followers = below.followers;
+        if followers.is_empty() {
+            continue;
+        }
+        queue.extend(followers.iter().map(|follower| (follower.id, false)));
+        match app.write(move |tx| ops::move_followers(tx, &followers)).await? {
+            // Something else was done with it meanwhile. The job moves what is left.
+            0 => break,
+            more => moved += more,
+        }
+    }
+    Ok(moved)
+}
+
+/// As [`move_below`], below several resources.
+async fn move_below_all(app: &Arc<App>, roots: Vec<ResourceId>, to: State) -> Result<usize, ResourceError> {
+    let mut moved = 0;
+    for root in roots {
+        moved += move_below(app, root, to).await?;
+    }
+    Ok(moved)
 }
 
 /// As [`ops::trash`], of a tree of any size.
@@ -33,7 +107,7 @@ pub async fn trash(
     workspace: WorkspaceId,
     id: ResourceId,
 ) -> Result<usize, ResourceError> {
-    move_all(app, ops::trash, (actor, workspace, id)).await
+    move_all(app, (ops::trash, State::Trashed), (actor, workspace, id)).await
 }
 
 /// As [`ops::restore`], of a tree of any size.
@@ -46,7 +120,7 @@ pub async fn restore(
     workspace: WorkspaceId,
     id: ResourceId,
 ) -> Result<usize, ResourceError> {
-    move_all(app, ops::restore, (actor, workspace, id)).await
+    move_all(app, (ops::restore, State::Active), (actor, workspace, id)).await
 }
 
 /// As [`ops::delete_for_good`], of a tree of any size.
@@ -59,11 +133,10 @@ pub async fn delete_for_good(
     workspace: WorkspaceId,
     id: ResourceId,
 ) -> Result<usize, ResourceError> {
-    move_all(app, ops::delete_for_good, (actor, workspace, id)).await
+    move_all(app, (ops::delete_for_good, State::Purging), (actor, workspace, id)).await
 }
 
-/// Moves everything that has to follow what is above it, a part at a time: what is left is read outside of the writer, which others
-/// can use between the parts. Returns how many.
+/// Moves everything that has to follow what is above it, a part at a time: what operations left that were interrupted. Returns how many.
 ///
 /// # Errors
 /// [`ResourceError::Db`].
@@ -90,10 +163,11 @@ pub async fn empty_trash(app: &Arc<App>, actor: Actor, workspace: WorkspaceId) -
     let mut deleted = 0;
     loop {
         let actor = actor.clone();
-        match app.write(move |tx| ops::empty_trash(tx, &actor, workspace)).await? {
-            0 => return Ok(deleted + move_followers(app).await?),
-            more => deleted += more,
+        let part = app.write(move |tx| ops::empty_trash(tx, &actor, workspace)).await?;
+        if part.moved == 0 {
+            return Ok(deleted);
         }
+        deleted += part.moved + move_below_all(app, part.unfinished, State::Purging).await?;
     }
 }
 
@@ -110,10 +184,11 @@ pub async fn trash_leftovers(
     let mut moved = 0;
     loop {
         let actor = actor.clone();
-        match app.write(move |tx| ops::trash_leftovers(tx, &actor, workspace, service)).await? {
-            0 => return Ok(moved + move_followers(app).await?),
-            more => moved += more,
+        let part = app.write(move |tx| ops::trash_leftovers(tx, &actor, workspace, service)).await?;
+        if part.moved == 0 {
+            return Ok(moved);
         }
+        moved += part.moved + move_below_all(app, part.unfinished, State::Trashed).await?;
     }
 }
 
@@ -163,6 +238,36 @@ pub(super) async fn end_sync(
         Ok(result) => result,
         Err(answer) => return Ok((answer, true)),
     };
+    let by = actor.clone();
+    let batch_end = SyncEnd { actor, generation, digest, repeatable };
+    match mark_and_finish(app, batch_end, render, result).await {
+        // The same batch was sent twice at the same time, and the other one was first.
+        Err(IdempotencyError::Operation(error @ ResourceError::StaleGeneration { .. })) => {
+            let known = app.write(move |tx| ops::repeated_end(tx, &by, generation, &digest)).await;
+            match known.map_err(IdempotencyError::Operation)? {
+                Some(answer) => Ok((answer, true)),
+                None => Err(IdempotencyError::Operation(error)),
+            }
+        }
+        ended => ended,
+    }
+}
+
+/// What names the end of a full sync.
+struct SyncEnd {
+    actor: Actor,
+    generation: i64,
+    digest: [u8; 32],
+    repeatable: Option<Request>,
+}
+
+/// Marks what the sync did not name, a part at a time, then stores the answer.
+async fn mark_and_finish(
+    app: &App,
+    SyncEnd { actor, generation, digest, repeatable }: SyncEnd,
+    render: fn(BatchResult<ResourceError>, usize) -> String,
+    result: BatchResult<ResourceError>,
+) -> Ended<(String, bool)> {
     let mut missing = 0;
     loop {
         let by = actor.clone();

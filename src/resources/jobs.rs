@@ -43,6 +43,7 @@ pub async fn send_purges(app: Arc<App>) -> Outcome {
         flows::move_followers(&app).await?;
         while app.write(ops::send_purges).await? > 0 {}
         while app.write(ops::free_unanswerable).await? > 0 {}
+        while app.write(ops::forget_names_of_deleted).await? > 0 {}
         Ok(())
     };
     outcome(sent.await)

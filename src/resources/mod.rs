@@ -25,14 +25,14 @@ pub use flashes::ResourceFlash;
 pub use model::{
     ActivityAction, BATCH_MAX, BatchResult, CASCADE_STEP, Category, CategoryUse, Change, DEPTH_MAX, ExternalId, Fill,
     Follower, Item, ItemFilter, ItemPage, LEASE_DEFAULT, LEASE_MAX, LEASE_QUANTITY_MAX, LargeItem, Lease, LeaseState,
-    Leftover, LimitAnswer, NO_LIMIT, NUMBER_MAX, NewActivity, NewLease, NewResource, ParentName, Rejected, Resource,
-    ResourceKind, ResourceName, Slug, Standing, State, Storage, TRASH_KEPT, TrashFilter, TrashItem, TrashKind,
-    TrashPage, TrashSum,
+    Leftover, LimitAnswer, NO_LIMIT, NUMBER_MAX, NewActivity, NewLease, NewResource, ParentName, Part, Rejected,
+    Resource, ResourceKind, ResourceName, Slug, Standing, State, Storage, TRASH_KEPT, TrashFilter, TrashItem,
+    TrashKind, TrashPage, TrashSum,
 };
 pub use ops::{
     PURGE_ACKNOWLEDGED, check_limits, commit, count, delete_by_service, delete_for_good, empty_trash, end_sync,
-    expire_leases, find_in_trash, find_of_service, finish_sync, forget, free_unanswerable, grant_lease,
-    is_counted_right, is_notice_due, leftovers, list_followers, list_items, list_of_service, list_trash,
+    expire_leases, find_in_trash, find_of_service, finish_sync, forget, forget_names_of_deleted, free_unanswerable,
+    grant_lease, is_counted_right, is_notice_due, leftovers, list_followers, list_items, list_of_service, list_trash,
     list_trash_kinds, move_followers, parent_of, purge_due, put, put_batch, recalculate, release, renew,
     report_activity, restore, send_purges, send_storage_notice, storage, trash, trash_leftovers, used_bytes,
     used_items,

@@ -7,7 +7,8 @@ use crate::base::{ResourceId, ServiceId};
 use crate::db::{Error, Tx};
 
 /// Deletes a resource for good, whose service had confirmed it, and keeps its id from coming back, also if the backup does not have
-/// the resource. What is below it is to be deleted too, as it was: its service is asked again. `detail` is that of the event: the
+/// the resource. What the backup has below it stands alone afterwards: it has a line of its own if it was deleted too, and may have
+/// been moved elsewhere before. `detail` is that of the event: the
 /// service and the digest of the id. `None`: it cannot be read.
 ///
 /// # Errors
@@ -21,7 +22,7 @@ pub fn purge(tx: &mut Tx<'_>, resource: &str, detail: &str) -> Result<Option<boo
     };
     let mut is_changed = store::insert_purged(tx, service, &bytes, id)?;
     if store::find(tx, id)?.is_some_and(|found| found.state != State::Purged) {
-        store::update_purging(tx, id, None)?;
+        store::update_alone(tx, id)?;
         is_changed |= store::update_purged(tx, id)?;
     }
     Ok(Some(is_changed))

@@ -36,13 +36,15 @@ pub fn send(tx: &mut Tx<'_>, service: ServiceId, new: &NewCommand) -> Result<Com
     Ok(id)
 }
 
-/// Sends a command that asks for nothing, to try the connection. The service has an hour to acknowledge it.
+/// Sends a command that asks for nothing, to try the connection. The service has an hour to acknowledge it, and is called for it also
+/// if it is not called for now.
 ///
 /// # Errors
 /// [`Error`].
 pub fn ping(tx: &mut Tx<'_>, service: ServiceId) -> Result<CommandId, Error> {
     let deadline = Some(tx.now().plus(PING_WITHIN));
     let new = NewCommand { kind: CommandKind::TestPing, workspace: None, subject: None, data: json!({}), deadline };
+    store::end_pause(tx, service)?;
     send(tx, service, &new)
 }
 

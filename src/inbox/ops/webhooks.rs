@@ -57,7 +57,7 @@ pub fn create_webhook_secret(tx: &mut Tx<'_>, service: ServiceId) -> Result<Opti
 
 /// Sets where a service receives webhooks, or that it receives none. Open commands that it has not taken are sent there.
 /// Returns the secret that signs them if the service had none; otherwise it stays the same. An address that it has already
-/// changes nothing, unless the service has switched its webhooks off.
+/// changes nothing, except that it is called again at once; but it ends that the service has switched its webhooks off.
 ///
 /// # Errors
 /// [`InboxError::Url`], [`InboxError::UrlForm`].
@@ -82,6 +82,8 @@ pub fn set_webhook(
     let is_gone = before.as_ref().is_some_and(|one| matches!(one.state, WebhookState::Gone(_)));
     let is_same = before.as_ref().and_then(|one| one.url.as_deref()) == url && !is_gone;
     if is_same {
+        // Who sets it says that it works: it is tried now, not when the pause after the last failure ends.
+        store::end_pause(tx, service)?;
         return Ok(None);
     }
     let mut secret = None;

@@ -240,7 +240,11 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
         total_pages: found.total.div_ceil(u64::from(limit)),
         summary: Summary::new(&sums, &kinds),
         region: &holder.verified.region(),
-        left_by_services: leftovers.into_iter().map(LeftByService::from).collect(),
+        // They are of all types, so a key that cannot see all is not told how much there is.
+        left_by_services: match kinds.len() == ResourceKind::ALL.len() {
+            true => leftovers.into_iter().map(LeftByService::from).collect(),
+            false => Vec::new(),
+        },
     })
 }
 

@@ -181,6 +181,30 @@ pub struct Follower {
     pub to: State,
 }
 
+/// What one transaction moved of several trees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Rows that were moved. 0: nothing is left.
+    pub moved: usize,
+    /// The resources below which more may have to follow.
+    pub unfinished: Vec<ResourceId>,
+}
+
+impl Part {
+    /// Adds a tree of which so many rows were moved.
+    pub(super) fn add(&mut self, id: ResourceId, moved: usize) {
+        self.moved += moved;
+        if moved >= CASCADE_STEP as usize {
+            self.unfinished.push(id);
+        }
+    }
+
+    /// Whether the transaction has done enough.
+    pub(super) const fn is_full(&self) -> bool {
+        self.moved >= CASCADE_STEP as usize
+    }
+}
+
 /// What a disconnected service keeps for a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

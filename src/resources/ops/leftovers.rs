@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{CASCADE_STEP, Leftover, TRASH_KEPT};
+use super::super::model::{Leftover, Part, TRASH_KEPT};
 use super::super::store;
 use super::permission::{Wish, require, require_rights};
 use super::service_side;
@@ -32,7 +32,8 @@ pub fn leftovers(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Leftover
 }
 
 /// Moves what a disconnected service keeps for a workspace to the trash, a part at a time. There it is deleted for good as everything
-/// else, and is free at once, because no service can confirm it. Returns how many; the caller repeats it until that is 0.
+/// else, and is free at once, because no service can confirm it. The caller repeats it until nothing is
+/// moved, and lets what is below follow after each part.
 ///
 /// # Errors
 /// [`ResourceError::NotFound`], also for a service that is connected; [`ResourceError::NotAllowed`], [`ResourceError::Db`].
@@ -41,22 +42,22 @@ pub fn trash_leftovers(
     actor: &Actor,
     workspace: WorkspaceId,
     service: ServiceId,
-) -> Result<usize, ResourceError> {
+) -> Result<Part, ResourceError> {
     require(tx, actor, workspace, Wish::Change)?;
     service_side::require_disconnected(tx, service)?;
     require_rights(tx, actor, |view| store::list_active_keys(view, service, workspace))?;
     let purge_after = tx.now().plus(TRASH_KEPT);
-    let mut moved = 0;
+    let mut part = Part::default();
     for id in store::list_active_roots(tx, service, workspace, MOVED_AT_ONCE)? {
-        moved += store::update_trashed(tx, id, purge_after)?;
-        if moved >= CASCADE_STEP as usize {
+        part.add(id, store::update_trashed(tx, id, purge_after)?);
+        if part.is_full() {
             break;
         }
     }
-    if moved > 0 {
-        let data = json!({"service": service.to_string(), "items": moved});
+    if part.moved > 0 {
+        let data = json!({"service": service.to_string(), "items": part.moved});
         let event = Event::new(ResourceEvent::LeftoversTrashed).workspace(workspace).target(service).data(data);
         audit::record(tx, actor, event)?;
     }
-    Ok(moved)
+    Ok(part)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{CASCADE_STEP, Resource, State};
+use super::super::model::{Part, Resource, State};
 use super::super::store;
 use super::service_side::{self, Order};
 use super::stored::stored;
@@ -28,21 +28,21 @@ const BATCH_MAX: u32 = 200;
 /// # Errors
 /// [`ResourceError::Db`].
 pub fn purge_due(tx: &mut Tx<'_>) -> Result<usize, ResourceError> {
-    let mut deleted = 0;
+    let mut part = Part::default();
     for id in store::list_due(tx, BATCH_MAX)? {
         let resource = stored(tx, id)?;
         // It may have gone with what is above it.
         if resource.purge_after.is_none() {
             continue;
         }
-        deleted += store::update_purging(tx, id, Some(CASCADE_STEP))?;
+        part.add(id, store::update_purging(tx, id)?);
         let event = Event::new(ResourceEvent::Expired).workspace(resource.workspace).target(id);
         audit::record(tx, &Actor::System, event.data(json!({"type": resource.kind})))?;
-        if deleted >= CASCADE_STEP as usize {
+        if part.is_full() {
             break;
         }
     }
-    Ok(deleted)
+    Ok(part.moved)
 }
 
 /// Sends the first commands of an operation that deletes.
@@ -122,6 +122,18 @@ pub(super) fn free(tx: &mut Tx<'_>, resource: &Resource) -> Result<String, Error
     store::insert_purged(tx, resource.service, &digest, resource.id)?;
     store::update_purged(tx, resource.id)?;
     Ok(format!("{} {}", resource.service, hex::encode(digest)))
+}
+
+/// Forgets what services called the things that an earlier version deleted for good, a part at a time: only a digest stays. Returns how
+/// many; the caller repeats it until that is 0.
+///
+/// # Errors
+/// [`Error`].
+// No permission, no event: the system does it, and the deletion has an event.
+pub fn forget_names_of_deleted(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let named = store::list_all_named_purged(tx, BATCH_MAX)?;
+    named.iter().try_for_each(|resource| free(tx, resource).map(drop))?;
+    Ok(named.len())
 }
 
 /// Frees what of an erased workspace no service can be asked for any more, and forgets what services called the things that they

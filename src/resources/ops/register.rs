@@ -298,9 +298,13 @@ pub fn delete_by_service(tx: &mut Tx<'_>, actor: &Actor, id: &ExternalId) -> Res
             }
         }
     }
-    store::update_purging(tx, known.id, None)?;
-    let detail = purge::free(tx, &known)?;
-    let event = Event::new(ResourceEvent::Deleted).target(known.id).detail(detail).data(json!({"type": known.kind}));
-    audit::record(tx, actor, event)?;
+    store::update_purging(tx, known.id)?;
+    // While something below it has yet to follow, it stays: its service is asked for it after that, and confirms once more.
+    if store::is_last(tx, known.id)? {
+        let detail = purge::free(tx, &known)?;
+        let event =
+            Event::new(ResourceEvent::Deleted).target(known.id).detail(detail).data(json!({"type": known.kind}));
+        audit::record(tx, actor, event)?;
+    }
     purge::send_first(tx)
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::error::ResourceError;
 use super::super::events::ResourceEvent;
-use super::super::model::{CASCADE_STEP, Follower, Resource, State, TRASH_KEPT, TrashFilter, TrashKind, TrashPage};
+use super::super::model::{Follower, Part, Resource, State, TRASH_KEPT, TrashFilter, TrashKind, TrashPage};
 use super::super::store;
 use super::permission::{Wish, require, require_rights, resource_to_change};
 use super::purge;
@@ -87,36 +87,36 @@ pub fn delete_for_good(
         return Err(ResourceError::NotInTrash);
     }
     require_rights(tx, actor, |view| store::list_tree_keys(view, id, true))?;
-    let deleted = store::update_purging(tx, id, Some(CASCADE_STEP))?;
+    let deleted = store::update_purging(tx, id)?;
     record(tx, actor, ResourceEvent::DeletionStarted, &resource, deleted.saturating_sub(1))?;
     purge::send_first(tx)?;
     Ok(deleted)
 }
 
-/// Deletes everything in the trash of a workspace for good, a part at a time. Returns how many; the caller repeats it until
-/// that is 0.
+/// Deletes everything in the trash of a workspace for good, a part at a time; the caller repeats it until nothing is moved.
 ///
 /// # Errors
 /// [`ResourceError::NotFound`], [`ResourceError::NotAllowed`], [`ResourceError::Db`].
-pub fn empty_trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId) -> Result<usize, ResourceError> {
+pub fn empty_trash(tx: &mut Tx<'_>, actor: &Actor, workspace: WorkspaceId) -> Result<Part, ResourceError> {
     require(tx, actor, workspace, Wish::Change)?;
     // Of everything, before the first part is deleted.
     require_rights(tx, actor, |view| {
         Ok(store::list_trash_sums(view, workspace)?.into_iter().map(|sum| sum.key).collect())
     })?;
-    let mut deleted = 0;
+    let mut part = Part::default();
     for id in store::list_trash_ids(tx, workspace, EMPTY_BATCH_MAX)? {
-        deleted += store::update_purging(tx, id, Some(CASCADE_STEP))?;
-        if deleted >= CASCADE_STEP as usize {
+        part.add(id, store::update_purging(tx, id)?);
+        if part.is_full() {
             break;
         }
     }
-    if deleted > 0 {
-        let event = Event::new(ResourceEvent::TrashEmptied).workspace(workspace).data(json!({"deleted": deleted}));
+    if part.moved > 0 {
+        let data = json!({"deleted": part.moved});
+        let event = Event::new(ResourceEvent::TrashEmptied).workspace(workspace).data(data);
         audit::record(tx, actor, event)?;
         purge::send_first(tx)?;
     }
-    Ok(deleted)
+    Ok(part)
 }
 
 /// Moves what has to follow what is above it. [`trash`], [`restore`] and [`delete_for_good`] move a part at once; the caller reads

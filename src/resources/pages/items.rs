@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::super::flashes::ResourceFlash;
 use super::super::model::{Item, ItemFilter};
-use super::super::ops;
+use super::super::{flows, ops};
 use super::{capitalized, parent_text, parse_id, size_text, to_problem};
 use crate::base::{PAGE_SIZE, percent_encoded};
 use crate::http::page::{self, AppData, PageContext};
@@ -85,6 +85,6 @@ pub async fn items(app: AppData, request: HttpRequest, who: SignedIn, query: Que
 /// `POST /settings/usage/items/{id}/trash`.
 pub async fn move_to_trash(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, actor, workspace) = (parse_id(&path)?, who.actor(), who.identity.workspace);
-    app.write(move |tx| ops::trash(tx, &actor, workspace, id)).await.map_err(to_problem)?;
+    flows::trash(&app, actor, workspace, id).await.map_err(to_problem)?;
     Ok(redirect_with_flash(PATH, ResourceFlash::Trashed))
 }

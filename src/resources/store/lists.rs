@@ -69,7 +69,7 @@ const LIST_ACTIVE_KEYS: &str = "
 const LIST_ACTIVE_ROOTS: &str = "
     select r.id from resource r left join resource p on p.id = r.parent_id
     where r.service_id = :service_id and r.workspace_id = :workspace_id and r.state = 'active'
-      and (p.id is null or p.state <> 'active')
+      and (p.id is null or p.state not in ('active', 'trashed'))
     limit :limit";
 
 /// Every statement of this file, for the test that prepares them.

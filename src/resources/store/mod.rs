@@ -20,12 +20,13 @@ pub(super) use lists::{
     ServiceFilter, count_active, list_active_keys, list_active_roots, list_items, list_largest, list_of_service,
 };
 pub(super) use purging::{
-    list_due, list_purging, list_purging_of, list_purging_services, list_purging_services_of, list_to_purge,
+    is_last, list_below, list_below_in_state, list_due, list_purging, list_purging_of, list_purging_services,
+    list_purging_services_of, list_to_purge,
 };
 pub(super) use rows::{
-    Placement, digest_of, find, find_external, find_purged, insert, insert_purged, list_cascade_keys,
-    list_named_purged, list_tree_keys, update, update_back_in_trash, update_erased, update_following, update_ordered,
-    update_purged, update_purging, update_restored, update_seen, update_trashed,
+    Placement, digest_of, find, find_external, find_purged, insert, insert_purged, list_all_named_purged,
+    list_cascade_keys, list_named_purged, list_tree_keys, update, update_alone, update_back_in_trash, update_erased,
+    update_following, update_ordered, update_purged, update_purging, update_restored, update_seen, update_trashed,
 };
 pub(super) use sync::{find_sync, replace_sync, update_missing};
 pub(super) use trash::{count_cascaded, count_trash, list_cascaded, list_trash, list_trash_ids, list_trash_kinds};

@@ -21,22 +21,49 @@ const UPDATE: &str = "
     where id = :id";
 const UPDATE_SEEN: &str = "
     update resource set missing_at = null, generation = coalesce(:generation, generation) where id = :id";
-/// A resource and what is below it, however it came there: at most so many, and what is above comes first. -1: all.
+/// A resource and everything below it.
 const TREE: &str = "
     with recursive tree (id) as (
-      select :id union select below.id from resource below join tree on below.parent_id = tree.id limit :limit
+      select :id union select below.id from resource below join tree on below.parent_id = tree.id
     )";
-const UPDATE_TRASHED: &str = sql!(
-    TREE,
-    "
+// The next three change at most so many rows. What is above comes first, so that what is left to change is always below what was
+// changed ([`super::purging`]).
+const UPDATE_TRASHED: &str = "
+    with recursive tree (id) as (
+      select :id
+      union
+      select below.id from resource below join tree on below.parent_id = tree.id where below.state = 'active'
+      limit :limit
+    )
     update resource
     set state = 'trashed', state_at = :now, purge_after = :purge_after, cascade_root = nullif(:id, id)
-    where id in (select id from tree) and state = 'active'"
-);
+    where id in (select id from tree) and state = 'active'";
 const UPDATE_RESTORED: &str = "
-    update resource set state = 'active', state_at = :now, purge_after = null, cascade_root = null
-    where state = 'trashed'
-      and (id = :id or id in (select id from resource where cascade_root = :id and state = 'trashed' limit :limit))";
+    with recursive tree (id) as (
+      select :id
+      union
+      select below.id from resource below join tree on below.parent_id = tree.id
+      where below.state = 'trashed' and below.cascade_root = :id
+      limit :limit
+    )
+    update resource set state = 'active', state_at = :now, purge_after = null, cascade_root = null, purge_command = null
+    where id in (select id from tree) and state = 'trashed'";
+const UPDATE_PURGING: &str = sql!(
+    "
+    with recursive tree (id) as (
+      select :id
+      union
+      select below.id from resource below join tree on below.parent_id = tree.id where",
+    GOES_WITH_DELETION,
+    "
+      limit :limit
+    )
+    update resource set state = 'purging', state_at = :now, purge_after = null, purge_command = null
+    where id in (select id from tree) and state in ('trashed', 'active')"
+);
+/// What is deleted with what is above it: not what its service could not delete, which is asked for again the next day.
+pub(super) const GOES_WITH_DELETION: &str =
+    " (below.state = 'active' or (below.state = 'trashed' and below.purge_command is null))";
 /// As what it goes with, if that is still there.
 const FOLLOW_TO_TRASH: &str = "
     update resource
@@ -44,18 +71,12 @@ const FOLLOW_TO_TRASH: &str = "
         purge_after = (select purge_after from resource where id = :root)
     where id = :id and state = 'active' and (select state from resource where id = :root) = 'trashed'";
 const FOLLOW_BACK: &str = "
-    update resource set state = 'active', state_at = :now, purge_after = null, cascade_root = null
+    update resource set state = 'active', state_at = :now, purge_after = null, cascade_root = null, purge_command = null
     where id = :id and state = 'trashed' and cascade_root = :root
       and (select state from resource where id = :root) = 'active'";
 const FOLLOW_TO_DELETION: &str = "
-    update resource set state = 'purging', state_at = :now, purge_after = null
+    update resource set state = 'purging', state_at = :now, purge_after = null, purge_command = null
     where id = :id and state in ('trashed', 'active') and (select state from resource where id = :root) = 'purging'";
-const UPDATE_PURGING: &str = sql!(
-    TREE,
-    "
-    update resource set state = 'purging', state_at = :now, purge_after = null
-    where id in (select id from tree) and state in ('trashed', 'active')"
-);
 const LIST_TREE_KEYS: &str = sql!(
     TREE,
     "
@@ -71,22 +92,27 @@ const UPDATE_PURGED: &str = "
     update resource
     set state = 'purged', state_at = :now, purge_after = null, cascade_root = null, external_id = 'purged ' || id, name = '',
         slug = '', size_bytes = 0, missing_at = null
-    where id = :id and (state <> 'purged' or external_id not like 'purged %')";
+    where id = :id and (state <> 'purged' or substr(external_id, 1, 7) <> 'purged ')";
+// It keeps the command, which says that its service could not delete it.
 const UPDATE_BACK_IN_TRASH: &str = "
     update resource
-    set state = 'trashed', state_at = :now, purge_after = :purge_after, cascade_root = null, purge_command = null
+    set state = 'trashed', state_at = :now, purge_after = :purge_after, cascade_root = null
     where id = :id and state = 'purging'";
 const UPDATE_ERASED: &str = "
     update resource
     set state = case state when 'purged' then state else 'purging' end, state_at = :now, purge_after = null, name = '',
-        slug = '', parent_id = null, cascade_root = null
+        slug = '', parent_id = null, cascade_root = null,
+        purge_command = case state when 'trashed' then null else purge_command end
     where workspace_id = :workspace_id";
+// After a restore: what was below or went with what is gone stands alone.
+const UPDATE_CHILDREN_ALONE: &str = "update resource set parent_id = null where parent_id = :id";
+const UPDATE_CASCADE_ALONE: &str =
+    "update resource set cascade_root = null where cascade_root = :id and state = 'trashed'";
 // Those that were deleted before their ids became digests.
-const LIST_NAMED_PURGED: &str = sql!(
-    "select ",
-    ROW,
-    " from resource r where r.workspace_id = :workspace_id and r.state = 'purged' and r.external_id not like 'purged %' limit :limit"
-);
+const IS_NAMED_PURGED: &str = " r.state = 'purged' and substr(r.external_id, 1, 7) <> 'purged '";
+const LIST_NAMED_PURGED: &str =
+    sql!("select ", ROW, " from resource r where r.workspace_id = :workspace_id and", IS_NAMED_PURGED, " limit :limit");
+const LIST_ALL_NAMED_PURGED: &str = sql!("select ", ROW, " from resource r where", IS_NAMED_PURGED, " limit :limit");
 const INSERT_PURGED: &str = insert!("insert or ignore", PURGED_RESOURCE);
 const FIND_PURGED: &str = "
     select resource_id from purged_resource where service_id = :service_id and digest = :digest";
@@ -110,7 +136,10 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_PURGED,
     UPDATE_BACK_IN_TRASH,
     UPDATE_ERASED,
+    UPDATE_CHILDREN_ALONE,
+    UPDATE_CASCADE_ALONE,
     LIST_NAMED_PURGED,
+    LIST_ALL_NAMED_PURGED,
     INSERT_PURGED,
     FIND_PURGED,
 ];
@@ -262,15 +291,17 @@ pub(in crate::resources) fn update_following(tx: &mut Tx<'_>, follower: &Followe
     Ok(changed? == 1)
 }
 
-/// Marks it and what is below it to be deleted for good, at most so many. Returns how many. `None`: all.
-pub(in crate::resources) fn update_purging(
-    tx: &mut Tx<'_>,
-    id: ResourceId,
-    limit: Option<u32>,
-) -> Result<usize, Error> {
+/// Marks it and what is below it to be deleted for good, a step at most. Returns how many.
+pub(in crate::resources) fn update_purging(tx: &mut Tx<'_>, id: ResourceId) -> Result<usize, Error> {
     let now = tx.now();
-    let limit = limit.map_or(-1, i64::from);
-    tx.execute(UPDATE_PURGING, named_params! {":id": id, ":now": now, ":limit": limit})
+    tx.execute(UPDATE_PURGING, named_params! {":id": id, ":now": now, ":limit": CASCADE_STEP})
+}
+
+/// What is below it, and what went into the trash with it, stands alone.
+pub(in crate::resources) fn update_alone(tx: &mut Tx<'_>, id: ResourceId) -> Result<(), Error> {
+    tx.execute(UPDATE_CHILDREN_ALONE, named_params! {":id": id})?;
+    tx.execute(UPDATE_CASCADE_ALONE, named_params! {":id": id})?;
+    Ok(())
 }
 
 /// What it and everything below it are counted under, also what was in the trash before or only what was not.
@@ -279,7 +310,7 @@ pub(in crate::resources) fn list_tree_keys(
     id: ResourceId,
     with_trash: bool,
 ) -> Result<Vec<String>, Error> {
-    view.list(LIST_TREE_KEYS, named_params! {":id": id, ":limit": -1, ":with_trash": with_trash}, only)
+    view.list(LIST_TREE_KEYS, named_params! {":id": id, ":with_trash": with_trash}, only)
 }
 
 /// What it and everything that went into the trash with it are counted under.
@@ -323,6 +354,11 @@ pub(in crate::resources) fn list_named_purged(
     limit: u32,
 ) -> Result<Vec<Resource>, Error> {
     view.list(LIST_NAMED_PURGED, named_params! {":workspace_id": workspace, ":limit": limit}, read)
+}
+
+/// As [`list_named_purged`], of all workspaces.
+pub(in crate::resources) fn list_all_named_purged(view: &View<'_>, limit: u32) -> Result<Vec<Resource>, Error> {
+    view.list(LIST_ALL_NAMED_PURGED, named_params! {":limit": limit}, read)
 }
 
 /// The digest of the id that a service gave to something.

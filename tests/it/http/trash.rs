@@ -206,6 +206,8 @@ fn what_a_disconnected_service_keeps_is_moved_to_the_trash_by_its_page_and_by_a_
         (kept.site.call("GET", "/api/trash").bearer(&key).send().json()["leftByServices"].clone(), key)
     };
     let (left, narrow) = listed(&kept, &["datasets:write"]);
+    assert_eq!(left, json!(null), "it has models too, which this key cannot read");
+    let (left, _) = listed(&kept, &["read"]);
     assert_eq!(
         (&left[0]["name"], &left[0]["count"], &left[0]["sizeBytes"]),
         (&json!("registry"), &json!(2), &json!(2_001_000))

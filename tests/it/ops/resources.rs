@@ -16,6 +16,7 @@ use rusqlite::named_params;
 use crate::support::{Person, TestSite, create_service, default_settings};
 
 mod counts;
+mod large_trees;
 mod leases;
 mod notices;
 mod plans;

@@ -29,6 +29,7 @@ fn unavailable(provider: &Provider, cause: CallError) -> OauthError {
         | CallError::Undeclared(_)
         | CallError::NotForWebhooks(_)
         | CallError::Private { .. }
+        | CallError::PrivateForWebhooks { .. }
         | CallError::Authorities(_) => misconfigured(provider, cause.to_string()),
         CallError::TooSlow | CallError::TooLong(_) | CallError::Failed(_) => {
             OauthError::Unavailable { provider: provider.label.clone(), cause }

@@ -77,12 +77,16 @@ fn what_was_deleted_for_good_does_not_come_back() {
     };
     let project = put(&site, &by_farm, new(&ada, "p-1", "project", None)).unwrap();
     let model = put(&site, &by_farm, new(&ada, "m-1", "model", Some("p-1"))).unwrap();
+    let moved = put(&site, &by_farm, new(&ada, "m-2", "model", Some("p-1"))).unwrap();
     let own = put(&site, &by_farm, new(&ada, "d-1", "dataset", None)).unwrap();
     let freed = put(&site, &by_gone, new(&ada, "d-1", "dataset", None)).unwrap();
     let kept = put(&site, &by_farm, new(&ada, "d-2", "dataset", None)).unwrap();
     let backup = Backup::of(&site);
 
-    // A person deletes the project with its model, and the service has deleted the project so far.
+    // One of its models is moved to another project. A person deletes the project with the other one, and the service has deleted the
+    // project so far.
+    put(&site, &by_farm, new(&ada, "p-2", "project", None)).unwrap();
+    put(&site, &by_farm, NewResource { version: 2, ..new(&ada, "m-2", "model", Some("p-2")) }).unwrap();
     put(&site, &by_farm, new(&ada, "late", "dataset", None)).unwrap();
     let (person, workspace) = (ada.by_browser(), ada.workspace);
     site.write(move |tx| {
@@ -112,8 +116,12 @@ fn what_was_deleted_for_good_does_not_come_back() {
         let sql = "select state from resource where id = :id";
         restored.read(|view| view.one(sql, named_params! {":id": id}, |row| row.get::<_, String>(0)).unwrap())
     };
-    let states = [project, model, own, freed, kept].map(state);
-    assert_eq!(states, ["purged", "purging", "purged", "purged", "active"], "the service is asked for the model again");
+    let states = [project, moved, own, freed, kept].map(state);
+    assert_eq!(states, ["purged", "active", "purged", "purged", "active"], "the model in the other project stays");
+    // What was not confirmed is as in the backup, and alone.
+    assert_eq!(state(model), "active");
+    let sql = "select count(*) from resource where parent_id is not null";
+    assert_eq!(restored.number(sql), 0);
     for id in ["p-1", "d-1", "late"] {
         let again = put(&restored, &by_farm, new(&ada, id, "dataset", None));
         assert!(matches!(again, Err(ResourceError::Deleted)), "{id}: {again:?}");
