@@ -33,9 +33,9 @@ pub use model::{
 };
 pub use ops::{
     BudgetReservation, DAYS_SHOWN, ExposureReport, Health, Insight, KeyBudget, MonthlyBudget, budget_room, change,
-    create, daily_uses, disable, enable, expiry_offer, expose, find, find_budget, forget, health, insight, list,
-    list_live, monthly_budgets, record_usage, reduce_scopes, release_budget, reserve_budget, restore, reveal, revoke,
-    revoke_since, rotate, rotation_preview, set_policy, spend, unspend,
+    create, daily_uses, disable, enable, expiry_offer, expose, find, find_budget, forget, health, insight,
+    is_same_family, list, list_live, monthly_budgets, record_usage, reduce_scopes, release_budget, reserve_budget,
+    restore, reveal, revoke, revoke_since, rotate, rotation_preview, set_policy, spend, unspend,
 };
 pub use store::{STATEMENTS, count_all_live, count_live, find_policy as policy};
 pub use tables::TABLES;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::error::BillingError;
 use super::events::BillingEvent;
-use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
+use super::ledger::{self, Grant, Kind, Origin, PostedTransaction, holds};
 use super::model::REASON_CHARS_MAX;
 use super::{allowances, notices};
 use crate::audit::{self, Event, Part};
@@ -17,8 +17,8 @@ use crate::workspaces::{self, Workspace};
 pub struct Wallet {
     #[allow(missing_docs)]
     pub workspace: Workspace,
-    /// What it can spend.
-    pub balance: Credits,
+    /// What it can spend: neither reserved nor expired. Below zero: its debt.
+    pub available: Credits,
 }
 
 /// The wallet of a workspace.
@@ -27,7 +27,7 @@ pub struct Wallet {
 /// [`BillingError::NoWorkspace`].
 pub fn wallet(view: &View<'_>, id: WorkspaceId) -> Result<Wallet, BillingError> {
     let workspace = workspaces::find(view, id)?.ok_or(BillingError::NoWorkspace)?;
-    Ok(Wallet { workspace, balance: ledger::balance(view, id)? })
+    Ok(Wallet { workspace, available: holds::available(view, id)? })
 }
 
 /// Grants the configured welcome credit to the workspace of a new account: promotional credit that does not expire.

@@ -38,7 +38,7 @@ struct AccountSummary {
     account_type: String,
     #[schema(example = "free")]
     plan: String,
-    /// The credit in whole cents, rounded toward zero.
+    /// The credit that can be spent, in whole cents, rounded toward zero.
     #[schema(example = 500)]
     credits_cents: i64,
     counts: ResourceCounts,
@@ -80,13 +80,13 @@ pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
         };
         Ok::<_, BillingError>((billing::wallet(view, id)?, counts))
     };
-    let (Wallet { workspace, balance }, counts) = app.read_offloaded(read).await?;
+    let (Wallet { workspace, available }, counts) = app.read_offloaded(read).await?;
     let summary = AccountSummary {
         username: holder.verified.username().to_string(),
         name: holder.verified.display_name().to_string(),
         account_type: workspace.kind,
         plan: workspace.plan,
-        credits_cents: balance.cents(),
+        credits_cents: available.cents(),
         counts,
         teams: Vec::new(),
     };

@@ -8,6 +8,7 @@ use super::super::model::{ApiKey, Period};
 use super::super::store;
 use super::super::uses::store as records;
 use super::event_about;
+use crate::accounts::{self, AccountState};
 use crate::audit;
 use crate::base::{Actor, ApiKeyId, Credits, Timestamp, WorkspaceId, days};
 use crate::db::{Error, Tx, View};
@@ -66,7 +67,7 @@ pub enum BudgetReservation {
         /// The budget, less what was spent and what is reserved.
         left: Credits,
     },
-    /// The workspace has no such key, or it has ended.
+    /// The workspace has no such key, or programs cannot use it now.
     UnknownKey,
 }
 
@@ -115,13 +116,19 @@ pub struct KeyBudget {
     pub left: Option<Credits>,
 }
 
-/// What is left of a key's budget. `None`: the workspace has no such key, or it has ended.
+/// What is left of a key's budget. `None`: the workspace has no such key, or programs cannot use it now: it has ended, is
+/// disabled or quarantined, or its person is suspended or must unlock it.
 ///
 /// # Errors
 /// [`Error`].
 pub fn find_budget(view: &View<'_>, key: ApiKeyId, workspace: WorkspaceId) -> Result<Option<KeyBudget>, Error> {
-    let found = store::find(view, key)?.filter(|key| key.workspace == workspace && !key.state.is_over());
+    let found = store::find(view, key)?.filter(|key| key.workspace == workspace && key.state.is_good());
     let Some(key) = found else { return Ok(None) };
+    let owner = accounts::find(view, key.account)?;
+    let is_active = owner.is_some_and(|owner| owner.state == AccountState::Active);
+    if !is_active || accounts::keys_locked_at(view, key.account)?.is_some() {
+        return Ok(None);
+    }
     let Some(budget) = key.limits.budget else { return Ok(Some(KeyBudget { family: key.family, left: None })) };
     let spent = records::find_spend(view, key.family, &budget.period.name(view.now()))?;
     let reserved = records::find_reserved(view, key.family)?;
@@ -129,6 +136,18 @@ pub fn find_budget(view: &View<'_>, key: ApiKeyId, workspace: WorkspaceId) -> Re
     let left = budget.amount.micro() - spent.micro() - reserved.micro();
     let left = Credits::from_micro(left).unwrap_or(Credits::MAX.negated());
     Ok(Some(KeyBudget { family: key.family, left: Some(left) }))
+}
+
+/// Whether two keys share a budget: they are the same, or one follows the other by rotation.
+///
+/// # Errors
+/// [`Error`].
+pub fn is_same_family(view: &View<'_>, one: ApiKeyId, other: ApiKeyId) -> Result<bool, Error> {
+    if one == other {
+        return Ok(true);
+    }
+    let (one, other) = (store::find(view, one)?, store::find(view, other)?);
+    Ok(one.zip(other).is_some_and(|(one, other)| one.family == other.family))
 }
 
 /// Gives back a reserved part of the budget of a family of keys.

@@ -11,8 +11,8 @@ mod record_usage;
 mod reveal;
 
 pub use budget::{
-    BudgetReservation, KeyBudget, MonthlyBudget, budget_room, find_budget, monthly_budgets, release_budget,
-    reserve_budget, spend, unspend,
+    BudgetReservation, KeyBudget, MonthlyBudget, budget_room, find_budget, is_same_family, monthly_budgets,
+    release_budget, reserve_budget, spend, unspend,
 };
 pub use change::{change, reduce_scopes, set_policy};
 pub use create::{create, expiry_offer, rotate, rotation_preview};

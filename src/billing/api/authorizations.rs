@@ -158,7 +158,7 @@ pub async fn quote(app: Data<Arc<App>>, caller: Caller, body: Result<Bytes, acti
 /// What it costs is reserved in the wallet of the workspace, and in the budget of the key if one is named: all of it, or
 /// nothing. Report the usage with the id in `authorization`, as often as you like: it is charged at the price of now. Settle it
 /// when the usage has ended, or release it if there was none. The policy of a service can be to check only: then nothing is
-/// reserved. For what costs nothing, no credit is needed.
+/// reserved. For what costs nothing, no credit is needed. With 403 `account_not_active`, the person of the workspace is suspended.
 #[utoipa::path(
     post,
     path = "/v1/usage/authorize",

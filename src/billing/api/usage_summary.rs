@@ -24,7 +24,7 @@ struct UsageSummary {
     metrics: [Metric; 1],
     training_credit: TrainingCredit,
     features: Features,
-    /// The credit in whole cents, rounded toward zero.
+    /// The credit that can be spent, in whole cents, rounded toward zero.
     #[schema(example = 500)]
     credits_cents: i64,
 }
@@ -113,7 +113,7 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
         let wallet = ops::wallet(view, id)?;
         Ok::<_, BillingError>((wallet, resources::used_bytes(view, id)?, allowances::find(view, id)?))
     };
-    let (Wallet { workspace, balance }, used, allowance) = app.read_offloaded(read).await?;
+    let (Wallet { workspace, available }, used, allowance) = app.read_offloaded(read).await?;
     let plan = app.config().plan(&workspace.plan);
     let limit = plan.limits.get(LimitKey::StorageBytes).and_then(|limit| u64::try_from(limit).ok());
     let limit = limit.unwrap_or(NO_LIMIT);
@@ -133,8 +133,8 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
             remaining: limit.saturating_sub(used),
             overage_allowed: false,
         }],
-        training_credit: TrainingCredit { monthly_grant, balance_available: in_credits(balance) },
+        training_credit: TrainingCredit { monthly_grant, balance_available: in_credits(available) },
         features: Features { private_projects: true, teams: false, enterprise_license: false },
-        credits_cents: balance.cents(),
+        credits_cents: available.cents(),
     })
 }

@@ -46,8 +46,8 @@ struct WatermarkResponse {
 ///
 /// A restore loses the usage that was acknowledged after the backup was made. Ask when your program starts, and every few
 /// minutes. If resend_since is a time, report again everything whose acknowledgement had this time or a later one in its
-/// header Date; what was stored is a duplicate and is not counted twice. Then store restored_at, and send it as after from
-/// then on.
+/// header Date; what was stored is a duplicate and is not counted twice. Usage of an authorization that was lost too is charged
+/// as without one, at the price of now: send it as before. Then store restored_at, and send it as after from then on.
 #[utoipa::path(
     get,
     path = "/v1/ingest/watermark",

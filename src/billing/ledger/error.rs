@@ -28,7 +28,7 @@ pub enum LedgerError {
         /// The amount of the hold.
         needed: Credits,
     },
-    /// The key does not exist in the workspace, or has ended.
+    /// The key does not exist in the workspace, or cannot be used now.
     #[error("the workspace has no such key")]
     UnknownKey,
     /// The idempotency key was used for another transaction before.
@@ -84,7 +84,8 @@ impl From<LedgerError> for Problem {
                 ),
             ),
             LedgerError::UnknownKey => {
-                let sentence = "The workspace has no such key, or it has ended. Use a key of this workspace.";
+                let sentence =
+                    "The workspace has no such key, or it cannot be used now. Use a good key of this workspace.";
                 Problem::field("key", "unknown_key", sentence)
             }
             LedgerError::Conflict => Problem::new(

@@ -20,7 +20,7 @@ pub use model::{
     Refund, STATEMENT_LINES_MAX, StatementLine, Withdrawal, WriteOff,
 };
 pub use ops::{balance, charge, expire_due, grant, post, refund, spend, withdraw, write_off};
-pub(super) use ops::{balance_now, charge_new, expire_due_of, is_posted, returnable};
+pub(super) use ops::{balance_now, charge_new, debt, expire_due_of, is_posted, returnable};
 pub use statement::{Window, by_event, next_expiry, statement, window};
 pub use store::{STATEMENTS, find_head as head, find_id as transaction_id, update_lines_blank as blank_details};
 pub use tables::TABLES;

@@ -19,6 +19,9 @@ pub enum UsageError {
     /// The workspace does not exist, or not for this service.
     #[error("the workspace does not exist")]
     UnknownWorkspace,
+    /// The person who is responsible for the workspace is suspended.
+    #[error("the account of the workspace is not active")]
+    NotActive,
     /// The sku has no price.
     #[error("the sku has no price")]
     UnknownSku,
@@ -55,6 +58,10 @@ impl From<UsageError> for Problem {
             UsageError::UnknownWorkspace => {
                 let sentence = "There is no such workspace, or this service may not use it. Check its id.";
                 Self { field: Some("workspace"), ..Self::new(404, "workspace_not_found", sentence) }
+            }
+            UsageError::NotActive => {
+                let sentence = "The account of this workspace is not active. Nothing can be authorized for it now.";
+                Self { field: Some("workspace"), ..Self::new(403, "account_not_active", sentence) }
             }
             UsageError::UnknownSku => {
                 Problem::field("sku", "unknown_sku", "This sku has no price. Ask your operator to add one.")

@@ -109,7 +109,7 @@ pub enum Fault {
     BadTime,
     /// The quantity is not above zero with at most six decimals, or its price is beyond the largest amount.
     BadQuantity,
-    /// The key is not the id of an API key.
+    /// The key is not the id of an API key, or another one than that of the authorization.
     BadKey,
     /// The workspace does not exist.
     UnknownWorkspace,
@@ -123,7 +123,7 @@ pub enum Fault {
     BadCorrection,
     /// Another event with the same source and id was counted before.
     Conflict,
-    /// The debt of the workspace would go beyond the limit of a wallet.
+    /// The credit or the debt of the workspace would go beyond the limit of a wallet.
     TooLarge,
 }
 
@@ -170,7 +170,11 @@ impl Fault {
                  1000000000. With \"corrects\", it must be below zero."
                     .into()
             }
-            Self::BadKey => "\"key\" must be the id of an API key, which begins with key_. Correct it, or leave it out.".into(),
+            Self::BadKey => {
+                "\"key\" must be the id of an API key, which begins with key_, and with an authorization the key that it was made \
+                 for. Correct it, or leave it out."
+                    .into()
+            }
             Self::UnknownWorkspace => "The workspace does not exist or was deleted. Check the id.".into(),
             Self::UnknownSku => "This sku has no price. Ask your operator to add one.".into(),
             Self::UnknownAuthorization => {
@@ -185,7 +189,7 @@ impl Fault {
             Self::Conflict => {
                 "A different event with this source and id was counted before. Use a new id for a new event.".into()
             }
-            Self::TooLarge => "The debt of the workspace would exceed the limit of a wallet. Contact your operator.".into(),
+            Self::TooLarge => "The credit or the debt of the workspace would exceed the limit of a wallet. Contact your operator.".into(),
         }
     }
 }

@@ -79,6 +79,8 @@ pub(super) fn add_day(
 pub(super) struct EventRow<'e> {
     pub event: &'e NewEvent,
     pub service: ServiceId,
+    /// What it is charged to: that of the event, unless a restore lost it.
+    pub authorization: Option<HoldId>,
     pub price: Credits,
     pub charge: Credits,
     /// The key of the event, or else of its authorization.
@@ -107,7 +109,7 @@ pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, 
             service_id: row.service,
             workspace_id: row.event.workspace,
             digest: row.digest,
-            authorization_id: row.event.authorization,
+            authorization_id: row.authorization,
             corrects: row.event.corrects.as_ref().map(EventName::as_str),
         }),
     )?;

@@ -172,6 +172,19 @@ fn every_wrong_request_is_answered_with_its_code_and_reserves_nothing() {
     }
 }
 
+#[test]
+fn programs_are_told_what_can_be_spent_without_what_is_reserved() {
+    let farm = Farm::new();
+    let create = ["key", "create", "--account", "ada-l", "--name", "read", "--scope", "read"];
+    let key = farm.site.run(&create).ok().trim().to_owned();
+    farm.authorize(json!({"quantity": 4000}));
+
+    let read = |path: &str| farm.site.call("GET", path).bearer(&key).send().json();
+    assert_eq!(read("/api/account/summary")["creditsCents"], json!(100));
+    let usage = read("/api/billing/usage-summary");
+    assert_eq!((&usage["creditsCents"], &usage["trainingCredit"]["balanceAvailable"]), (&json!(100), &json!(1.0)));
+}
+
 /// Each caller repeats its request until it has an answer, with the server killed meanwhile.
 #[test]
 fn of_many_callers_as_many_succeed_as_there_is_credit_although_the_server_is_killed() {

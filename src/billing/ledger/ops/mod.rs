@@ -86,6 +86,11 @@ pub fn balance(view: &View<'_>, workspace: WorkspaceId) -> Result<Credits, db::E
     Ok(store::find_balance(view, workspace)?.unwrap_or_default())
 }
 
+/// What a wallet owes.
+pub(in crate::billing) fn debt(view: &View<'_>, workspace: WorkspaceId) -> Result<Credits, db::Error> {
+    Ok(store::find_overdraft(view, workspace)?.unwrap_or_default())
+}
+
 /// As [`balance`], without a query where this transaction has already used the wallet.
 pub(in crate::billing) fn balance_now(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<Credits, db::Error> {
     if let Some(balance) = tx.remembered::<Remembered>().balances.get(&workspace) {

@@ -12,4 +12,4 @@ mod store;
 pub use model::{Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, Quote, UsageRequest};
 pub use ops::{authorize, change_policy, policy, quote, release, settle};
 pub use store::STATEMENTS;
-pub(super) use store::{find_of_service, update_meter};
+pub(super) use store::{exists, find_of_service, update_meter};

@@ -9,12 +9,13 @@ use super::super::error::UsageError;
 use super::super::model::Meter;
 use super::model::{Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, Quote, UsageRequest};
 use super::store;
+use crate::accounts::{self, AccountState};
 use crate::api_keys::{self, BudgetReservation};
 use crate::audit::{self, Event};
 use crate::base::{Actor, Credits, HoldId, ServiceId, hours};
 use crate::config::Price;
 use crate::db::{Error, Tx, View};
-use crate::services;
+use crate::{services, workspaces};
 
 /// The margins and the times that a policy may have.
 const MARGIN_MAX: u8 = 100;
@@ -64,8 +65,8 @@ pub fn change_policy(
 /// What usage would cost, and what the workspace can spend, and the key. Nothing is reserved.
 ///
 /// # Errors
-/// [`UsageError::NotAService`], [`UsageError::UnknownWorkspace`], [`UsageError::UnknownSku`], [`UsageError::TooLarge`];
-/// [`UsageError::Ledger`] with `UnknownKey`.
+/// [`UsageError::NotAService`], [`UsageError::UnknownWorkspace`], [`UsageError::NotActive`], [`UsageError::UnknownSku`],
+/// [`UsageError::TooLarge`]; [`UsageError::Ledger`] with `UnknownKey`.
 pub fn quote(view: &View<'_>, actor: &Actor, request: &UsageRequest) -> Result<Quote, UsageError> {
     let (service, _) = service_and_price(view, actor, request)?;
     let amount = cost(view, service, request)?;
@@ -167,6 +168,11 @@ fn service_and_price(view: &View<'_>, actor: &Actor, request: &UsageRequest) -> 
     let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
     if !services::may_touch(view, *service, request.workspace)? {
         return Err(UsageError::UnknownWorkspace);
+    }
+    let workspace = workspaces::find(view, request.workspace)?.ok_or(UsageError::UnknownWorkspace)?;
+    let owner = accounts::find(view, workspace.owner)?;
+    if owner.is_none_or(|owner| owner.state != AccountState::Active) {
+        return Err(UsageError::NotActive);
     }
     let listed = view.site().config.prices.iter().find(|listed| listed.sku == request.sku);
     Ok((*service, listed.cloned().ok_or(UsageError::UnknownSku)?))

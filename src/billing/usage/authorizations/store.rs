@@ -9,13 +9,14 @@ use super::super::tables::{USAGE_AUTHORIZATION, USAGE_POLICY};
 use super::model::{Authorization, AuthorizationState, Mode, Policy};
 use crate::base::{HoldId, ServiceId};
 use crate::config::UsageCategory;
-use crate::db::{Error, Tx, View, by_name, insert, sql, values};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
 const COLUMNS: &str = "id, service_id, workspace_id, key_id, sku, unit, category, quantity_micro, price_micro, amount_micro, \
                        charged_micro, rest_pico, state, expires_at";
 const INSERT: &str = insert!(USAGE_AUTHORIZATION);
 const FIND_OF_SERVICE: &str =
     sql!("select ", COLUMNS, " from usage_authorization where id = :id and service_id = :service_id");
+const EXISTS: &str = "select exists (select 1 from usage_authorization where id = :id)";
 const UPDATE_METER: &str = "
     update usage_authorization set charged_micro = :charged_micro, rest_pico = :rest_pico where id = :id";
 const UPDATE_CLOSED: &str = "update usage_authorization set state = :state, closed_at = :now where id = :id";
@@ -23,7 +24,8 @@ const FIND_POLICY: &str = "select mode, margin_percent, hold_seconds from usage_
 const REPLACE_POLICY: &str = insert!("insert or replace", USAGE_POLICY);
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[INSERT, FIND_OF_SERVICE, UPDATE_METER, UPDATE_CLOSED, FIND_POLICY, REPLACE_POLICY];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, FIND_OF_SERVICE, EXISTS, UPDATE_METER, UPDATE_CLOSED, FIND_POLICY, REPLACE_POLICY];
 
 pub(super) fn insert(tx: &mut Tx<'_>, authorization: &Authorization) -> Result<(), Error> {
     let now = tx.now();
@@ -75,6 +77,11 @@ pub(in super::super) fn find_of_service(
     id: HoldId,
 ) -> Result<Option<Authorization>, Error> {
     view.find(FIND_OF_SERVICE, named_params! {":id": id, ":service_id": service}, read)
+}
+
+/// Whether there is an authorization with this id, of any service.
+pub(in super::super) fn exists(view: &View<'_>, id: HoldId) -> Result<bool, Error> {
+    view.one(EXISTS, named_params! {":id": id}, only)
 }
 
 pub(in super::super) fn update_meter(tx: &mut Tx<'_>, id: HoldId, meter: Meter) -> Result<(), Error> {

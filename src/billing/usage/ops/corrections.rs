@@ -5,11 +5,11 @@ use super::super::authorizations;
 use super::super::error::UsageError;
 use super::super::model::{EventName, Fault, Meter, NewEvent};
 use super::super::store::{self, CountedEvent, DayName, EventRow};
+use super::reach::{Reach, authorization_of, reach_of};
 use super::{Batch, CountOutcome, find_duplicate, post_charges};
 use crate::api_keys;
 use crate::base::{Credits, TransactionId};
 use crate::db::Tx;
-use crate::services;
 
 /// Takes back a quantity of a counted event, in whole or in part, at the price at which it was charged. The credit goes back to
 /// where it came from. What is left of the usage costs exactly its price, rounded once.
@@ -26,14 +26,16 @@ pub(super) fn count_correction(
     if !event.has_plausible_time(tx.now()) {
         return Ok(CountOutcome::Rejected(Fault::BadTime));
     }
-    if !services::may_touch(tx, batch.service, event.workspace)? {
+    let first = store::find_counted(tx, batch.service, &event.source, corrected)?;
+    let is_authorized = |first: &CountedEvent| first.authorization.is_some() && first.workspace == event.workspace;
+    let needed = if first.as_ref().is_some_and(is_authorized) { Reach::Taken } else { Reach::Granted };
+    if reach_of(tx, batch, event.workspace)? < needed {
         return Ok(CountOutcome::Rejected(Fault::UnknownWorkspace));
     }
-    let Some(first) = store::find_counted(tx, batch.service, &event.source, corrected)? else {
-        return Ok(CountOutcome::Rejected(Fault::UnknownEvent));
-    };
+    let Some(first) = first else { return Ok(CountOutcome::Rejected(Fault::UnknownEvent)) };
+    let authorization = authorization_of(tx, batch, event)?;
     let is_same = (first.workspace, first.sku.as_str(), first.authorization)
-        == (event.workspace, event.sku.as_str(), event.authorization);
+        == (event.workspace, event.sku.as_str(), authorization);
     if !is_same || event.quantity.micro() > first.left_micro {
         return Ok(CountOutcome::Rejected(Fault::BadCorrection));
     }
@@ -43,8 +45,11 @@ pub(super) fn count_correction(
     let Some((meter, returned)) = meter_of(tx, &first, event)?.minus(first.price, event.quantity) else {
         return Ok(CountOutcome::Rejected(Fault::BadQuantity));
     };
+    if ledger::balance_now(tx, event.workspace)?.plus(returned).is_none() {
+        return Ok(CountOutcome::Rejected(Fault::TooLarge));
+    }
     let transaction = give_back(tx, batch, &first, event, returned)?;
-    match event.authorization {
+    match authorization {
         None => store::replace_meter(tx, event.workspace, &event.sku, meter)?,
         Some(id) => authorizations::update_meter(tx, id, meter)?,
     }
@@ -57,6 +62,7 @@ pub(super) fn count_correction(
         &EventRow {
             event,
             service: batch.service,
+            authorization,
             price: first.price,
             charge: returned.negated(),
             key: first.key,

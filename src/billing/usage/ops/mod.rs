@@ -1,12 +1,14 @@
 //! Record usage events: one report, or those of one moment together.
 
 mod corrections;
+mod reach;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde_json::json;
 
+use self::reach::{Reach, authorization_of, headroom_of, reach_of};
 use super::super::events::BillingEvent;
 use super::super::ledger::{self, Charge, holds};
 use super::super::notices;
@@ -14,12 +16,12 @@ use super::authorizations;
 use super::error::UsageError;
 use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection, Watermark};
 use super::store::{self, DayName, EventRow};
+use crate::api_keys;
 use crate::audit::{self, Event};
 use crate::base::{Actor, ApiKeyId, Credits, HoldId, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
 use crate::config::UsageCategory;
 use crate::db::{Error, Tx, View};
 use crate::idempotency::{self, Answer, IdempotencyError, Request};
-use crate::{api_keys, services};
 
 /// Since when services must report their usage again, because backups were restored later than `after`. `None`: since
 /// ever. The numbers of epochs are not enough for that: a backup that is restored twice, on two bare machines, opens two
@@ -35,15 +37,19 @@ pub fn watermark(view: &View<'_>, after: Option<Timestamp>) -> Result<Watermark,
         epoch: epochs.last().map_or(1, |epoch| epoch.number),
         restored_at: news().map(|epoch| epoch.opened_at).max(),
         // A whole second, because services may know the time of an acknowledgement from its header Date.
-        resend_since: since.map(|since| Timestamp::from_millis(since.unix_seconds().saturating_mul(1000))),
+        resend_since: since.map(whole_second),
     })
+}
+
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.unix_seconds().saturating_mul(1000))
 }
 
 /// Counts, prices and charges a batch of events. An event that could not be parsed is passed as its fault, so that the
 /// result refers to every event by its index.
 ///
-/// Each (source, id) of a service is counted once. There is one transaction per workspace and sku. Missing credit becomes debt. A
-/// bad event does not affect the others. Repeating a batch is the same as once.
+/// Each (source, id) of a service is counted once. There is one transaction per workspace, sku and authorization. Missing credit
+/// becomes debt. A bad event does not affect the others. Repeating a batch is the same as once.
 ///
 /// # Errors
 /// [`UsageError::NotAService`]; [`UsageError::Ledger`]; [`UsageError::Db`]. Nothing was recorded then.
@@ -176,8 +182,12 @@ struct Batch<'e> {
     /// What was posted.
     transactions: usize,
     groups: BTreeMap<GroupName<'e>, Option<Group>>,
-    /// How much more each workspace can be charged. `None`: the workspace does not exist, or not for this service.
-    headrooms: BTreeMap<WorkspaceId, Option<Credits>>,
+    /// Whether the service can charge each workspace.
+    reaches: BTreeMap<WorkspaceId, Reach>,
+    /// How much more each workspace can be charged.
+    headrooms: BTreeMap<WorkspaceId, Credits>,
+    /// Whether a restore lost each authorization.
+    lost: BTreeMap<HoldId, bool>,
     /// The cost of each key in this batch, for its budget.
     keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
     /// The events of each day in this batch, and their cost.
@@ -196,7 +206,9 @@ impl<'e> Batch<'e> {
             rejected: 0,
             transactions: 0,
             groups: BTreeMap::new(),
+            reaches: BTreeMap::new(),
             headrooms: BTreeMap::new(),
+            lost: BTreeMap::new(),
             keys: BTreeMap::new(),
             days: BTreeMap::new(),
         })
@@ -205,10 +217,6 @@ impl<'e> Batch<'e> {
 
 /// The events of a group: one workspace, sku and authorization.
 type GroupName<'e> = (WorkspaceId, &'e str, Option<HoldId>);
-
-fn group_name(event: &NewEvent) -> GroupName<'_> {
-    (event.workspace, event.sku.as_str(), event.authorization)
-}
 
 /// The events of one workspace, sku and authorization: one transaction.
 struct Group {
@@ -262,6 +270,10 @@ enum Pricing {
 
 /// The totals of an event's group if the event is counted.
 struct PricedEvent {
+    /// What it is charged to. `None`: no authorization.
+    authorization: Option<HoldId>,
+    /// The key whose budget pays.
+    key: Option<ApiKeyId>,
     meter: Meter,
     charge: Credits,
     group_charge: Credits,
@@ -273,22 +285,37 @@ fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Res
     if !event.has_plausible_time(tx.now()) {
         return Ok(Pricing::Faulty(Fault::BadTime));
     }
-    let Some(headroom) = headroom_of(tx, batch, event.workspace)? else {
+    let authorization = authorization_of(tx, batch, event)?;
+    let is_authorized = authorization.is_some() && group_of(tx, batch, event, authorization)?.is_some();
+    let needed = if is_authorized { Reach::Taken } else { Reach::Granted };
+    if reach_of(tx, batch, event.workspace)? < needed {
         return Ok(Pricing::Faulty(Fault::UnknownWorkspace));
+    }
+    let headroom = headroom_of(tx, batch, event.workspace)?;
+    let Some(group) = group_of(tx, batch, event, authorization)? else {
+        let is_named = authorization.is_some();
+        return Ok(Pricing::Faulty(if is_named { Fault::UnknownAuthorization } else { Fault::UnknownSku }));
     };
-    let Some(group) = group_of(tx, batch, event)? else {
-        let is_authorized = event.authorization.is_some();
-        return Ok(Pricing::Faulty(if is_authorized { Fault::UnknownAuthorization } else { Fault::UnknownSku }));
-    };
-    Ok(price_in_group(group, headroom, event).map_or_else(Pricing::Faulty, Pricing::Priced))
+    if let (Some(reserved), Some(named)) = (group.key, event.key)
+        && !api_keys::is_same_family(tx, reserved, named)?
+    {
+        return Ok(Pricing::Faulty(Fault::BadKey));
+    }
+    Ok(price_in_group(group, authorization, headroom, event).map_or_else(Pricing::Faulty, Pricing::Priced))
 }
 
-fn price_in_group(group: &Group, headroom: Credits, event: &NewEvent) -> Result<PricedEvent, Fault> {
+fn price_in_group(
+    group: &Group,
+    authorization: Option<HoldId>,
+    headroom: Credits,
+    event: &NewEvent,
+) -> Result<PricedEvent, Fault> {
     let (meter, charge) = group.meter.plus(group.price, event.quantity).ok_or(Fault::BadQuantity)?;
     let group_quantity = group.quantity.unwrap_or_default().plus(event.quantity);
     let group_charge = group.charge.plus(charge).ok_or(Fault::TooLarge)?;
     let headroom = headroom.minus(charge).filter(|left| *left >= Credits::ZERO).ok_or(Fault::TooLarge)?;
-    Ok(PricedEvent { meter, charge, group_charge, group_quantity, headroom })
+    let key = event.key.or(group.key);
+    Ok(PricedEvent { authorization, key, meter, charge, group_charge, group_quantity, headroom })
 }
 
 fn record_event<'e>(
@@ -297,15 +324,17 @@ fn record_event<'e>(
     event: &'e NewEvent,
     priced: PricedEvent,
 ) -> Result<CountOutcome, UsageError> {
-    let Some(Some(group)) = batch.groups.get_mut(&group_name(event)) else {
+    let name = (event.workspace, event.sku.as_str(), priced.authorization);
+    let Some(Some(group)) = batch.groups.get_mut(&name) else {
         return Ok(CountOutcome::Rejected(Fault::UnknownSku));
     };
     let row = EventRow {
         event,
         service: batch.service,
+        authorization: priced.authorization,
         price: group.price,
         charge: priced.charge,
-        key: event.key.or(group.key),
+        key: priced.key,
         digest: event.digest(&group.workspace_text),
         transaction: (priced.charge > Credits::ZERO).then_some(group.transaction),
     };
@@ -317,13 +346,13 @@ fn record_event<'e>(
     group.charge = priced.group_charge;
     group.quantity = Some(priced.group_quantity);
     group.latest = group.latest.max(event.occurred_at);
-    batch.headrooms.insert(event.workspace, Some(priced.headroom));
+    batch.headrooms.insert(event.workspace, priced.headroom);
     let day =
         DayName { workspace: event.workspace, day: event.occurred_at.day_number(), sku: &event.sku, key: row.key };
     let (events, cost) = batch.days.entry(day).or_default();
     *events += 1;
     *cost = cost.plus(priced.charge).unwrap_or(Credits::MAX);
-    if let Some(key) = event.key.or(group.key).filter(|_| priced.charge > Credits::ZERO) {
+    if let Some(key) = priced.key.filter(|_| priced.charge > Credits::ZERO) {
         let spent = batch.keys.entry((key, event.workspace)).or_insert(Credits::ZERO);
         *spent = spent.plus(priced.charge).unwrap_or(Credits::MAX);
     }
@@ -339,36 +368,15 @@ fn find_duplicate(tx: &Tx<'_>, service: ServiceId, event: &NewEvent, fault: Faul
     })
 }
 
-fn headroom_of(tx: &mut Tx<'_>, batch: &mut Batch<'_>, workspace: WorkspaceId) -> Result<Option<Credits>, UsageError> {
-    if let Some(headroom) = batch.headrooms.get(&workspace) {
-        return Ok(*headroom);
-    }
-    let headroom = match services::may_touch(tx, batch.service, workspace)? {
-        false => None,
-        true => {
-            // Expires due credit first. The charge at the end would do it too, and the headroom would be too large
-            // here.
-            ledger::expire_due_of(tx, workspace)?;
-            let balance = ledger::balance_now(tx, workspace)?;
-            // A balance may go down to minus the largest amount. A wallet with credit has headroom for any amount. What is
-            // reserved is not used, so debt can be made beside it.
-            let reserved = if balance < Credits::ZERO { holds::reserved(tx, workspace)? } else { Credits::ZERO };
-            let headroom = Credits::MAX.plus(balance).unwrap_or(Credits::MAX);
-            Some(headroom.minus(reserved).unwrap_or(Credits::ZERO))
-        }
-    };
-    batch.headrooms.insert(workspace, headroom);
-    Ok(headroom)
-}
-
 fn group_of<'b, 'e>(
     tx: &mut Tx<'_>,
     batch: &'b mut Batch<'e>,
     event: &'e NewEvent,
+    authorization: Option<HoldId>,
 ) -> Result<Option<&'b Group>, Error> {
-    Ok(match batch.groups.entry(group_name(event)) {
+    Ok(match batch.groups.entry((event.workspace, event.sku.as_str(), authorization)) {
         Entry::Occupied(entry) => entry.into_mut().as_ref(),
-        Entry::Vacant(entry) => match event.authorization {
+        Entry::Vacant(entry) => match authorization {
             None => entry.insert(new_group(tx, event)?).as_ref(),
             Some(id) => entry.insert(authorized_group(tx, batch.service, event, id)?).as_ref(),
         },

@@ -1,15 +1,17 @@
 //! Usage that is authorized before it happens: what a service may charge, at which price, and for how long.
 
 use domicile::api_keys::{self, Budget, Period};
+use domicile::audit;
 use domicile::base::{ApiKeyId, HoldId};
 use domicile::billing::ledger::holds;
 use domicile::billing::usage::UsageError;
 use domicile::billing::usage::authorizations::{
     self, Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, UsageRequest,
 };
+use domicile::services::{self, WorkspaceGrant};
 
 use super::*;
-use crate::support::{KeyBuilder, Person};
+use crate::support::{KeyBuilder, Person, create_service};
 
 /// A change to this policy, whatever it was before.
 fn all_of(policy: Policy) -> PolicyChange {
@@ -253,6 +255,196 @@ fn the_budget_of_a_key_is_reserved_with_the_credit() {
         assert!(matches!(refused, Err(UsageError::Ledger(LedgerError::UnknownKey))), "{refused:?}");
         assert_eq!(left_of(&site.authorize(ws, "1", Some(key))), Credits::ZERO);
     }
+    site.check().unwrap();
+}
+
+/// A connected service, and its workspaces as the operator grants them.
+fn connected(site: &mut Site) -> Actor {
+    let service = site.write(|tx| create_service(tx, "render")).unwrap().0;
+    Actor::Service { service: service.id, name: "render".into(), request: String::new() }
+}
+
+fn faults(answer: BatchResult) -> Vec<Fault> {
+    answer.rejected.into_iter().map(|rejected| rejected.fault).collect()
+}
+
+#[test]
+fn an_event_cannot_move_the_cost_to_another_key_than_the_authorized_one() {
+    let mut site = site();
+    let person = site.person("orchard");
+    let (ws, admin) = (person.workspace, person.credential_admin());
+    let (key, other) = (site.key_with_budget(&person, 3), site.key_with_budget(&person, 3));
+    let authorization = site.authorize(ws, "2000", Some(key)).unwrap();
+    let with = |id: &str, key: ApiKeyId| {
+        let event = UsageBuilder::new(ws, id, Timestamp::parse(START).unwrap()).quantity("500").key(Some(key));
+        Ok(event.authorization(authorization.id).build())
+    };
+    let nobodys = ApiKeyId::new(Timestamp::from_millis(1), &mut Rng::seeded(9));
+
+    let answer = site.report(&[with("1", other), with("2", nobodys), with("3", key)]);
+    assert_eq!((answer.accepted, faults(answer)), (1, vec![Fault::BadKey; 2]));
+    let successor = site.write(|tx| api_keys::rotate(tx, &admin, key, days(1))).unwrap().key.id;
+    assert_eq!(site.report(&[with("4", successor), used(ws, "5", "1", authorization.id)]).accepted, 2);
+    assert_eq!(site.report(&[with("3", key)]).duplicates, 1);
+
+    let spent = "select family_id, spent_micro from api_key_spend where period = 'total'";
+    let spent: (String, i64) = site.connection.query_row(spent, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(spent, (key.to_string(), 1_001_000), "only its own family");
+    assert_eq!(site.number("select sum(reserved_micro) from api_key_reservation"), 999_000);
+}
+
+#[test]
+fn only_a_key_that_can_be_used_and_an_active_person_authorize_new_usage() {
+    let mut site = site();
+    let person = site.person("orchard");
+    let (ws, admin) = (person.workspace, person.credential_admin());
+    let key = site.key_with_budget(&person, 3);
+    let before = site.authorize(ws, "1000", Some(key)).unwrap();
+    let refused = |site: &mut Site| {
+        let request = request(ws, "1", Some(key));
+        let quote = site.read(|tx| authorizations::quote(tx, &farm(), &request)).map(drop).unwrap_err();
+        let made = site.authorize(ws, "1", Some(key)).map(drop).unwrap_err();
+        assert_eq!(quote.to_string(), made.to_string());
+        made
+    };
+    for state in ["disabled", "quarantined"] {
+        let set = |site: &Site, state: &str| {
+            site.connection.execute("update api_key set state = ?1, state_before = iif(?1 = 'quarantined', 'active', null) where id = ?2", [state, &key.to_string()]).unwrap()
+        };
+        set(&site, state);
+        let found = refused(&mut site);
+        assert!(matches!(found, UsageError::Ledger(LedgerError::UnknownKey)), "{state}: {found:?}");
+        assert_eq!(site.report(&[used(ws, state, "1", before.id)]).accepted, 1, "{state}: it was used");
+        set(&site, "active");
+    }
+    site.write(|tx| domicile::accounts::lock_keys(tx, &Actor::System, person.account.id)).unwrap();
+    assert!(matches!(refused(&mut site), UsageError::Ledger(LedgerError::UnknownKey)));
+    site.authorize(ws, "1", None).unwrap();
+    site.connection.execute("update account set keys_locked_at = null", []).unwrap();
+    site.write(|tx| api_keys::disable(tx, &admin, key)).unwrap();
+    site.write(|tx| api_keys::enable(tx, &admin, key)).unwrap();
+    site.authorize(ws, "1", Some(key)).unwrap();
+
+    site.suspend(&person);
+    assert!(matches!(refused(&mut site), UsageError::NotActive));
+    assert!(matches!(site.authorize(ws, "1", None), Err(UsageError::NotActive)));
+    assert_eq!(site.report(&[used(ws, "late", "1", before.id), Ok(event(ws, "plain", "1"))]).accepted, 2);
+    site.settle(before.id).unwrap();
+}
+
+#[test]
+fn what_was_authorized_is_charged_although_the_workspace_was_taken_from_the_service() {
+    let mut site = site();
+    let (ada, bob) = (site.person("ada-ada").workspace, site.person("bob-bob").workspace);
+    let render = connected(&mut site);
+    let report = |site: &mut Site, events: &[Result<NewEvent, Fault>]| {
+        site.write(|tx| usage::record_batch(tx, &render, events)).unwrap()
+    };
+    let authorization = site.write(|tx| authorizations::authorize(tx, &render, &request(ada, "2000", None))).unwrap();
+    let only = WorkspaceGrant::only(vec![bob]);
+    site.write(|tx| services::change(tx, &Actor::Operator, "render", None, only)).unwrap();
+    let take_back =
+        |id: &str, of: &str| UsageBuilder::new(ada, id, Timestamp::parse(START).unwrap()).quantity("500").corrects(of);
+
+    let unknown = HoldId::new(Timestamp::from_millis(2), &mut Rng::seeded(5));
+    let answer = report(
+        &mut site,
+        &[
+            used(ada, "1", "1500", authorization.id),
+            Ok(take_back("2", "1").authorization(authorization.id).build()),
+            Ok(event(ada, "3", "1")),
+            used(ada, "4", "1", unknown),
+            Ok(take_back("5", "none").authorization(authorization.id).build()),
+        ],
+    );
+    assert_eq!((answer.accepted, faults(answer)), (2, vec![Fault::UnknownWorkspace; 3]));
+    assert_eq!(site.balance(ada), Credits::whole(4));
+    let refused = site.write(|tx| authorizations::authorize(tx, &render, &request(ada, "1", None)));
+    assert!(matches!(refused, Err(UsageError::UnknownWorkspace)), "nothing new");
+}
+
+#[test]
+fn usage_of_an_authorization_that_a_restore_lost_is_charged_as_without_one() {
+    let mut site = site();
+    let ws = site.person("orchard").workspace;
+    let kept = site.authorize(ws, "1000", None).unwrap();
+    let snapshot_made_at = site.clock.now();
+    site.clock.advance(hours(1));
+    let lost = HoldId::new(site.clock.now(), &mut Rng::seeded(6));
+    let unknown = |site: &mut Site, id: &str, of: HoldId| faults(site.report(&[used(ws, id, "1", of)]));
+    assert_eq!(unknown(&mut site, "1", lost), [Fault::UnknownAuthorization]);
+    site.clock.advance(hours(1));
+    site.write(|tx| {
+        let (audit_seq, audit_head) = (0, [0; 32]);
+        let epoch = audit::Epoch {
+            number: 2,
+            opened_at: tx.now(),
+            snapshot_made_at,
+            audit_seq,
+            audit_head,
+            journal_seq: 0,
+            known: None,
+            has_accepted_missing_journal: false,
+        };
+        audit::open_epoch(tx, &epoch)
+    })
+    .unwrap();
+    site.clock.advance(hours(1));
+
+    // Together with usage without an authorization, which is one total with it.
+    let batch = [used(ws, "1", "1000", lost), Ok(event(ws, "2", "500")), used(ws, "3", "500", kept.id)];
+    let answer = site.report(&batch);
+    assert_eq!((answer.accepted, site.balance(ws)), (3, Credits::whole(3)), "{answer:?}");
+    assert_eq!(site.report(&batch).duplicates, 3);
+    assert_eq!(site.number("select charged_micro from usage_meter"), 1_500_000);
+    let back = UsageBuilder::new(ws, "4", Timestamp::parse(START).unwrap()).quantity("1000").corrects("1");
+    assert_eq!(site.report(&[Ok(back.authorization(lost).build())]).accepted, 1);
+    assert_eq!((site.balance(ws), site.number("select charged_micro from usage_meter")), (Credits::whole(4), 500_000));
+    let later = HoldId::new(site.clock.now(), &mut Rng::seeded(6));
+    let earlier = HoldId::new(snapshot_made_at.minus(hours(1)), &mut Rng::seeded(6));
+    for other in [later, earlier] {
+        assert_eq!(unknown(&mut site, "5", other), [Fault::UnknownAuthorization]);
+    }
+    let mut elsewhere = used(ws, "6", "1", kept.id).unwrap();
+    elsewhere.sku = "storage.gb".into();
+    assert_eq!(faults(site.report(&[Ok(elsewhere)])), [Fault::UnknownAuthorization], "it is known");
+    site.check().unwrap();
+}
+
+#[test]
+fn debt_beside_a_hold_leaves_less_room_and_only_the_event_beyond_it_is_rejected() {
+    let mut site = site();
+    let mut whole = default_settings();
+    whole.config.prices[0].price = Credits::whole(1);
+    site.settings = Arc::new(whole);
+    let ws = site.person("orchard").workspace;
+    let hold = site.authorize(ws, "4", None).unwrap();
+    site.report(&[Ok(event(ws, "1", "3"))]);
+    assert_eq!((site.balance(ws), site.free(ws)), (Credits::whole(2), Credits::whole(2).negated()));
+
+    let answer = site.report(&[Ok(event(ws, "2", "1000000000")), Ok(event(ws, "3", "1")), used(ws, "4", "1", hold.id)]);
+
+    assert_eq!((answer.accepted, faults(answer)), (2, vec![Fault::TooLarge]));
+    assert_eq!(site.balance(ws), Credits::ZERO);
+    let rest = Ok(event(ws, "5", "999999997"));
+    assert_eq!(site.report(&[rest]).accepted, 1, "and up to the limit it has room");
+    site.check().unwrap();
+}
+
+#[test]
+fn a_correction_beyond_the_limit_of_a_wallet_is_rejected_alone() {
+    let mut site = site();
+    let ws = site.person("orchard").workspace;
+    site.report(&[Ok(event(ws, "1", "4000"))]);
+    site.grant(gift(ws, Credits::MAX.minus(Credits::whole(2)).unwrap(), "gift")).unwrap();
+    let take_back = |id: &str, quantity: &str| {
+        Ok(UsageBuilder::new(ws, id, Timestamp::parse(START).unwrap()).quantity(quantity).corrects("1").build())
+    };
+
+    let answer = site.report(&[take_back("2", "1001"), take_back("3", "1000"), take_back("4", "0.001")]);
+
+    assert_eq!((answer.accepted, faults(answer)), (1, vec![Fault::TooLarge; 2]));
+    assert_eq!(site.balance(ws), Credits::MAX);
     site.check().unwrap();
 }
 
