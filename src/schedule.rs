@@ -162,6 +162,12 @@ const RECURRING: &[Recurring] = &[
         why: "mails owners whose allowance is nearly spent, or whose credit expires in 30, 7 or 1 days",
     },
     Recurring {
+        cron: "15 * * * * *",
+        job: billing::CLOSE_DISCONNECTED,
+        needs_right_clock: false,
+        why: "frees what disconnected services reserved",
+    },
+    Recurring {
         cron: "10 * * * * *",
         job: billing::EXPIRE_HOLDS,
         needs_right_clock: true,
@@ -195,6 +201,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     JobHandler::new(billing::GRANT_ALLOWANCES, |app, _| Box::pin(billing::grant_allowances(app))),
     JobHandler::new(billing::CREDIT_NOTICES, |app, _| Box::pin(billing::send_notices(app))),
+    JobHandler::new(billing::CLOSE_DISCONNECTED, |app, _| Box::pin(billing::close_disconnected(app))),
     JobHandler::new(billing::EXPIRE_HOLDS, |app, _| Box::pin(billing::expire_holds(app))),
     JobHandler::new(resources::jobs::PURGE_TRASH, |app, _| Box::pin(resources::jobs::purge_trash(app))),
     JobHandler::new(resources::jobs::SEND_PURGES, |app, _| Box::pin(resources::jobs::send_purges(app))),

@@ -20,6 +20,8 @@ events! {
             EventType::for_workspace().done("Monthly allowance changed").facts(&[Fact::CHANGE]).lasts(),
         AuthorizationsChanged = "usage.authorizations_changed":
             EventType::for_operators().done("Authorization of usage changed").facts(&[AUTHORIZATIONS]),
+        AuthorizationReleased = "usage.authorization_released":
+            EventType::for_operators().done("Authorization of usage released").facts(&[Fact::Credits("amount")]),
         UsageRecorded = "usage.batch_recorded": EventType::for_operators().done("Usage recorded"),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ledger::{self, holds};
+use super::usage::authorizations;
 use super::{allowances, notices};
 use crate::app::App;
 use crate::db;
@@ -19,6 +20,20 @@ pub const CREDIT_NOTICES: &str = "billing.credit_notices";
 
 /// The name of the job that closes holds.
 pub const EXPIRE_HOLDS: &str = "billing.expire_holds";
+
+/// The name of the job that ends authorizations of disconnected services.
+pub const CLOSE_DISCONNECTED: &str = "billing.close_disconnected";
+
+/// Ends all authorizations of disconnected services, in batches, so that other writes can run between them.
+pub async fn close_disconnected(app: Arc<App>) -> Outcome {
+    loop {
+        match app.write(authorizations::close_disconnected).await {
+            Ok(0) => return Outcome::Done,
+            Ok(count) => tracing::info!(count, "Authorizations of disconnected services were released."),
+            Err(error) => return Outcome::Again(error.to_string()),
+        }
+    }
+}
 
 /// Closes all holds whose time is over, in batches, so that other writes can run between them.
 pub async fn expire_holds(app: Arc<App>) -> Outcome {

@@ -24,8 +24,8 @@ pub use error::BillingError;
 pub use events::BillingEvent;
 pub use flashes::BillingFlash;
 pub use jobs::{
-    CREDIT_NOTICES, EXPIRE_HOLDS, EXPIRE_LOTS, GRANT_ALLOWANCES, expire_holds, expire_lots, grant_allowances,
-    send_notices,
+    CLOSE_DISCONNECTED, CREDIT_NOTICES, EXPIRE_HOLDS, EXPIRE_LOTS, GRANT_ALLOWANCES, close_disconnected, expire_holds,
+    expire_lots, grant_allowances, send_notices,
 };
 pub use model::REASON_CHARS_MAX;
 pub use ops::{Wallet, forget, grant_by_operator, signup_credit, wallet};

@@ -8,9 +8,11 @@ use super::failure::Failure;
 use super::inbox::{webhook_json, webhook_text};
 use super::output::{Table, issue, out, result, tell};
 use crate::api_keys::{OVERLAP_DEFAULT, parse_overlap};
-use crate::base::{Actor, Problem, ServiceCredentialId, Timestamp, WorkspaceId};
+use crate::base::{Actor, HoldId, Problem, ServiceCredentialId, Timestamp, WorkspaceId};
 use crate::billing::usage::UsageError;
-use crate::billing::usage::authorizations::{Mode, Policy, PolicyChange, change_policy};
+use crate::billing::usage::authorizations::{
+    Closed, Mode, Policy, PolicyChange, change_policy, count_reserving, release_by_operator,
+};
 use crate::config::parse_duration;
 use crate::db::View;
 use crate::inbox::{self, WebhookEndpoint};
@@ -36,6 +38,7 @@ pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), F
             };
             authorizations(common, service, change)
         }
+        ServiceCommand::Release { authorization } => release(common, authorization),
         ServiceCommand::Disconnect { service, yes } => disconnect(common, service, *yes),
         ServiceCommand::List => list(common),
         ServiceCommand::Show { service } => show(common, service),
@@ -115,6 +118,20 @@ fn authorizations(common: &Common, name: &str, change: PolicyChange) -> Result<(
     result(common, &shown, &format!("{}\t{margin_percent} %\t{} s", mode.as_str(), hold_for.as_secs()))
 }
 
+fn release(common: &Common, authorization: &str) -> Result<(), Failure> {
+    let id = HoldId::parse(authorization).ok_or_else(|| Problem::from(UsageError::UnknownAuthorization))?;
+    let app = open(common)?;
+    let ended = app.store().write_blocking(move |tx| release_by_operator(tx, &Actor::Operator, id));
+    let Closed { workspace, state, charged } = ended.map_err(Problem::from)?;
+    let answer = json!({
+        "authorization": id.to_string(),
+        "workspace": workspace.to_string(),
+        "state": state.as_str(),
+        "charged": charged.to_string(),
+    });
+    result(common, &answer, state.as_str())
+}
+
 fn disconnect(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     let app = open(common)?;
     let named = name.to_owned();
@@ -130,9 +147,13 @@ fn disconnect(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     let service = ended.map_err(Problem::from)?;
     let id = service.id;
     let kept = app.store().read_blocking(move |view| resources::count_active_of(view, id)).map_err(Problem::from)?;
-    let answer = json!({"id": id.to_string(), "name": service.name, "resources": kept});
+    let reserving = app.store().read_blocking(move |view| count_reserving(view, id)).map_err(Problem::from)?;
+    let answer = json!({"id": id.to_string(), "name": service.name, "resources": kept, "authorizations": reserving});
     result(common, &answer, &id.to_string())?;
     tell!("{} is disconnected. What it reported stays.", service.name);
+    if reserving > 0 {
+        tell!("Authorizations that reserve credit: {reserving}. The server releases them within a minute.");
+    }
     if kept > 0 {
         tell!(
             "Resources that it keeps: {kept}. They count until their owners move them to the trash and delete them there."

@@ -28,7 +28,7 @@ pub(super) struct Move {
 
 /// When deletions are allowed again. `None`: they are allowed.
 pub fn grace_end(record: &ClockRecord, now: Timestamp) -> Option<Timestamp> {
-    record.grace_until.filter(|end| now < *end)
+    record.grace_end(now)
 }
 
 /// The sentence of the readiness probe about the last step. `None`: there is nothing to report (any more).

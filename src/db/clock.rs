@@ -45,6 +45,11 @@ impl ClockRecord {
     pub fn is_ahead_of(&self, now: Timestamp) -> bool {
         now.plus(Duration::from_secs(3600)) < self.seen_at
     }
+
+    /// When things may be deleted and ended again. `None`: they may be.
+    pub fn grace_end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.grace_until.filter(|end| now < *end)
+    }
 }
 
 /// What is known about the clock.
@@ -66,6 +71,14 @@ pub fn find_clock(view: &View<'_>) -> Result<ClockRecord, Error> {
             token_seq: token_seq.get()?,
         })
     })
+}
+
+/// Whether things may be deleted and ended for good now: not after a step forward of the clock that nobody confirmed yet.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn is_clock_right(view: &View<'_>) -> Result<bool, Error> {
+    Ok(!view.has_clock_jumped() && find_clock(view)?.grace_end(view.now()).is_none())
 }
 
 /// Replaces what is known about the clock.

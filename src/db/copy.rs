@@ -372,7 +372,7 @@ impl FileCopy {
 
     /// Reads the copy in the same way as the live database.
     pub fn view(&self) -> View<'_> {
-        View::new(&self.connection, self.now, &self.site)
+        View::new(&self.connection, self.now, false, &self.site)
     }
 
     fn texts(&self, sql: &str) -> Result<Vec<String>, Error> {

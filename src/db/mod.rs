@@ -33,7 +33,7 @@ mod work;
 mod writer;
 
 pub use answers::receive_answers_here;
-pub use clock::{ClockRecord, STATEMENTS as CLOCK_STATEMENTS, find_clock, update_clock};
+pub use clock::{ClockRecord, STATEMENTS as CLOCK_STATEMENTS, find_clock, is_clock_right, update_clock};
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, cipher_versions, engine_version};
 pub use copy::{Copied, FileCopy, change_copy, copy_stamp, copy_unopened};
 pub use decision::{Decided, Decision};

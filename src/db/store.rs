@@ -227,7 +227,7 @@ impl Store {
     pub fn read_blocking<T, E: From<Error>>(&self, read: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut reader = self.readers.get().inspect_err(|error| self.note_failure(Some(error))).map_err(E::from)?;
         let transaction = reader.transaction().map_err(Error::from)?;
-        let view = View::new(&transaction, self.clock.now(), &self.site);
+        let view = View::new(&transaction, self.clock.now(), self.clock.has_jumped(), &self.site);
         let outcome = read(&view);
         let failure = view.disk_failure();
         drop(transaction);
@@ -243,7 +243,7 @@ impl Store {
     /// The error of `query`.
     pub fn query_inline<T>(&self, query: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
         self.with_own(|connection| {
-            let view = View::new(connection, self.clock.now(), &self.site);
+            let view = View::new(connection, self.clock.now(), self.clock.has_jumped(), &self.site);
             (query(&view), view.disk_failure())
         })
     }
@@ -258,7 +258,7 @@ impl Store {
                 Ok(transaction) => transaction,
                 Err(error) => return (Err(error), None),
             };
-            let view = View::new(connection, self.clock.now(), &self.site);
+            let view = View::new(connection, self.clock.now(), self.clock.has_jumped(), &self.site);
             (Ok(read(&view)), view.disk_failure())
         });
         outcome?

@@ -34,14 +34,16 @@ pub fn statements_of_this_thread() -> u64 {
 pub struct View<'c> {
     connection: &'c Connection,
     now: Timestamp,
+    /// Whether the clock was set forward, and this is not recorded yet.
+    has_clock_jumped: bool,
     site: &'c Arc<Site>,
     /// The first disk failure, even if the operation handled it: the writer must know.
     disk_failure: Cell<Option<rusqlite::ffi::Error>>,
 }
 
 impl<'c> View<'c> {
-    pub(super) fn new(connection: &'c Connection, now: Timestamp, site: &'c Arc<Site>) -> Self {
-        Self { connection, now, site, disk_failure: Cell::new(None) }
+    pub(super) fn new(connection: &'c Connection, now: Timestamp, has_clock_jumped: bool, site: &'c Arc<Site>) -> Self {
+        Self { connection, now, has_clock_jumped, site, disk_failure: Cell::new(None) }
     }
 
     /// The first disk failure of a statement of this view. `None`: there was none.
@@ -64,6 +66,11 @@ impl<'c> View<'c> {
     /// machine was set back and all ends and due times were moved back with it (see `base/clock.rs`).
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Whether the clock was set forward, and the record of the clock does not say so yet.
+    pub(super) fn has_clock_jumped(&self) -> bool {
+        self.has_clock_jumped
     }
 
     /// The settings and secrets.
@@ -220,7 +227,7 @@ pub fn write_directly<T, E: From<Error>>(
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(Error::from)?;
     let mut memory = Memory::default();
-    let mut tx = Tx::new(View::new(&transaction, clock.now(), site), rng, &mut memory);
+    let mut tx = Tx::new(View::new(&transaction, clock.now(), clock.has_jumped(), site), rng, &mut memory);
     let value = work(&mut tx)?;
     transaction.commit().map_err(Error::from)?;
     Ok(value)

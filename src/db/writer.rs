@@ -298,7 +298,7 @@ fn run(
 fn answer_committed(context: &WriterContext, batch: Batch, now: Timestamp) {
     let failure = if batch.has_journal() {
         // Outside of a transaction, so that it reads what other processes have committed too.
-        (context.write_journal)(&View::new(&context.connection, now, &context.site)).err()
+        (context.write_journal)(&View::new(&context.connection, now, context.clock.has_jumped(), &context.site)).err()
     } else {
         None
     };
@@ -348,7 +348,8 @@ fn commit_together<'d>(
             batch.add(next);
         }
         let Some(work) = batch.next() else { break Ok(()) };
-        let ran = run_one(&context.connection, &context.site, &mut context.rng, memory, time.now(), work);
+        let now = (time.now(), time.clock.has_jumped());
+        let ran = run_one(&context.connection, &context.site, &mut context.rng, memory, now, work);
         // Also what was rolled back, so that it does not count for the next one.
         let has_journal = touched.fetch_and(!JOURNAL, Ordering::Relaxed) & JOURNAL != 0;
         match ran {
@@ -388,12 +389,12 @@ fn run_one(
     site: &Arc<Site>,
     rng: &mut Rng,
     memory: &mut Memory,
-    now: Timestamp,
+    (now, has_clock_jumped): (Timestamp, bool),
     work: &mut dyn Work,
 ) -> Result<bool, Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
     let noted = memory.security.len();
-    let mut tx = Tx::new(View::new(connection, now, site), rng, memory);
+    let mut tx = Tx::new(View::new(connection, now, has_clock_jumped, site), rng, memory);
     let keep = work.run(&mut tx);
     // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If
     // the disk is only full, SQLite rolls back either the whole transaction by itself, or one statement, which the

@@ -66,6 +66,14 @@ pub(in crate::cli) enum ServiceCommand {
         #[arg(long, value_name = "TIME")]
         hold: Option<String>,
     },
+    /// Release an authorization of usage, whose service does not end it: what it reserves can be spent again at once.
+    #[command(
+        after_help = "Usage that the service reports for it later is charged all the same.\n\nExample:\n  domicile service release hold_01k0r3v9qz8h2f7n5m4c6x1b0a"
+    )]
+    Release {
+        /// Id of the authorization.
+        authorization: String,
+    },
     /// Disconnect a service for good. Its credentials are refused at once. What it reported stays, and its name is free.
     #[command(after_help = "Example:\n  domicile service disconnect training --yes")]
     Disconnect {

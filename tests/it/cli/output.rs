@@ -49,7 +49,7 @@ fn every_command_gives_one_json_value_for_programs_also_when_it_fails() {
 }
 
 /// Commands that need more than this file gives them, and the files of the tests that run them.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("account create", "tests/it/cli/changes.rs"),
     ("account export", "tests/it/cli/changes.rs"),
     ("account reset-factors", "tests/it/http/factors.rs"),
@@ -59,6 +59,7 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("mail test", "tests/it/cli/mail.rs"),
     ("resource trash", "tests/it/cli/changes.rs"),
     ("restore", "tests/it/restore/places.rs"),
+    ("service release", "tests/it/http/usage.rs"),
 ];
 
 #[test]

@@ -185,6 +185,24 @@ fn programs_are_told_what_can_be_spent_without_what_is_reserved() {
     assert_eq!((&usage["creditsCents"], &usage["trainingCredit"]["balanceAvailable"]), (&json!(100), &json!(1.0)));
 }
 
+#[test]
+fn an_operator_releases_what_a_service_does_not_end() {
+    let farm = Farm::new();
+    let id = farm.authorize(json!({}))["authorization"].as_str().unwrap().to_owned();
+    farm.authorize(json!({"quantity": 2000}));
+
+    for _ in 0..2 {
+        let told: Value = serde_json::from_str(&farm.site.run(&["service", "release", &id, "--json"]).ok()).unwrap();
+        assert_eq!((&told["state"], &told["charged"]), (&json!("released"), &json!("0.00")));
+    }
+    assert_eq!(farm.available(), json!("3.00"));
+    let unknown = farm.site.run(&["service", "release", "hold_01k0r3v9qz8h2f7n5m4c6x1b0a", "--json"]);
+    assert_eq!(unknown.status, 1);
+    assert!(unknown.stdout.contains("authorization_not_found"), "{unknown:?}");
+    let told = farm.site.run(&["service", "disconnect", "farm", "--yes", "--json"]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["authorizations"], json!(1));
+}
+
 /// Each caller repeats its request until it has an answer, with the server killed meanwhile.
 #[test]
 fn of_many_callers_as_many_succeed_as_there_is_credit_although_the_server_is_killed() {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use domicile::audit;
 use domicile::base::{
-    Clock, ClockStep, Credits, EmailAddress, HoldId, Secret, Timestamp, days, hours, minutes, seconds,
+    Actor, Clock, ClockStep, Credits, EmailAddress, HoldId, Secret, Timestamp, days, hours, minutes, seconds,
 };
 use domicile::billing::ledger::holds::{self, HoldState, NewHold};
+use domicile::billing::ledger::{self, Charge, Grant, Origin};
 use domicile::clock;
 use domicile::db::{self, Shift};
 use domicile::jobs::{self, JobHandler, NewJob, Outcome};
@@ -376,6 +377,49 @@ fn reserved_credit_is_free_in_time_although_the_clock_was_set_back() {
     assert_eq!(site.write(holds::expire_holds).unwrap(), 1);
     let states = site.read(|view| [ended.id, open.id].map(|id| holds::find(view, id).unwrap().unwrap().state));
     assert_eq!(states, [HoldState::Settled, HoldState::Expired]);
+}
+
+#[test]
+fn reserved_credit_and_lots_stay_although_the_clock_was_ahead_for_a_while() {
+    let site = TestApp::new();
+    let workspace = site.person("ada-l").workspace;
+    let hold = site
+        .write(move |tx| {
+            let expires_at = Some(tx.now().plus(days(1)));
+            let grant = Grant::new(workspace, Credits::whole(3), Origin::Adjustment, "A gift", "gift");
+            ledger::grant(tx, &Actor::Operator, Grant { expires_at, ..grant })?;
+            let (id, expires_at) = (HoldId::new(tx.now(), tx.rng()), tx.now().plus(days(1)));
+            holds::reserve(tx, NewHold { id, workspace, key: None, amount: Credits::whole(1), expires_at })
+        })
+        .unwrap();
+    let use_some = |key: &'static str| {
+        site.write(move |tx| {
+            ledger::charge(tx, &Actor::System, Charge::new(workspace, Credits::whole(8), "gpu.h100", key))?;
+            ledger::grant(
+                tx,
+                &Actor::Operator,
+                Grant::new(workspace, Credits::whole(8), Origin::Adjustment, "Back", key.to_owned() + "b"),
+            )
+        })
+        .unwrap()
+    };
+    let state = || site.read(|view| holds::find(view, hold.id).unwrap().unwrap().state);
+
+    // Before the server has noticed it, and after.
+    site.clock.set(ClockStep::Forward(YEAR));
+    use_some("first");
+    assert_eq!(state(), HoldState::Active);
+    site.block_on(clock::follow(&site.app)).unwrap();
+    use_some("second");
+    assert_eq!(
+        (state(), site.read(|view| holds::reserved(view, workspace).unwrap())),
+        (HoldState::Active, Credits::whole(1))
+    );
+    assert_eq!(site.number("select count(*) from ledger_tx where kind = 'expired'"), 0);
+
+    assert!(clock::confirm(&site.app).unwrap());
+    use_some("third");
+    assert_eq!(state(), HoldState::Expired);
 }
 
 #[test]

@@ -61,7 +61,10 @@ const LIST_HOLDS: &str = sql!(
 const LIST_OPEN_HOLDS: &str = sql!(
     HOLD_ROW,
     "
-    where h.state = 'active' or h.id in (select hold_id from credit_hold_lot where reserved_micro > 0)
+    where h.id in (
+      select id from credit_hold indexed by credit_hold_due where state = 'active'
+      union
+      select hold_id from credit_hold_lot indexed by credit_hold_lot_of_lot where reserved_micro > 0)
     group by h.id
     order by h.id"
 );

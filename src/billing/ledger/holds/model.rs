@@ -60,9 +60,9 @@ impl Hold {
         self.amount.minus(self.captured).unwrap_or(Credits::ZERO)
     }
 
-    /// Whether it reserves credit at this time.
-    pub fn is_active(&self, now: Timestamp) -> bool {
-        self.state == HoldState::Active && now < self.expires_at
+    /// Whether its time is over.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
     }
 }
 

@@ -1,7 +1,5 @@
 //! Reserve credit, charge usage to what is reserved, and give back the rest.
 
-use std::collections::BTreeSet;
-
 use super::super::error::LedgerError;
 use super::super::model::{self, Account, Charge, Draft, Kind, PostedTransaction, Posting};
 use super::super::ops::{charge_new, expire_due_of, lots_for, new_id, post_charge, take_free, write};
@@ -12,7 +10,7 @@ use crate::api_keys::{self, BudgetReservation};
 use crate::base::{Actor, Credits, HoldId, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
 
-/// The maximum number of holds that one call of [`expire_holds`] looks for, so that it does not delay other writes.
+/// The maximum number of holds that are closed together because their time is over, so that it does not delay other writes.
 const EXPIRE_BATCH_MAX: u32 = 200;
 
 /// What can be spent now: free credit that has not expired, and what holds reserve whose time is over, less the debt. The jobs that
@@ -80,15 +78,14 @@ pub(in crate::billing) fn capture(
     if charge.amount <= Credits::ZERO {
         return Err(LedgerError::NotPositive);
     }
-    let now = tx.now();
-    let hold = match store::find(tx, hold)? {
-        Some(hold) if hold.is_active(now) && hold.workspace == charge.workspace => hold,
-        Some(due) if due.state == HoldState::Active => {
-            close(tx, &due, HoldState::Expired)?;
-            return charge_new(tx, actor, id, charge);
-        }
-        _ => return charge_new(tx, actor, id, charge),
+    let is_of_wallet = |hold: &Hold| hold.state == HoldState::Active && hold.workspace == charge.workspace;
+    let Some(hold) = store::find(tx, hold)?.filter(is_of_wallet) else {
+        return charge_new(tx, actor, id, charge);
     };
+    if hold.is_due(tx.now()) && db::is_clock_right(tx)? {
+        close(tx, &hold, HoldState::Expired)?;
+        return charge_new(tx, actor, id, charge);
+    }
     let captured = hold.left().min(charge.amount);
     // What is missing is taken from free credit, which is looked up before this hold gives back what it reserves.
     let more = charge.amount.minus(captured).ok_or(LedgerError::TooLarge)?;
@@ -129,27 +126,35 @@ pub fn close(tx: &mut Tx<'_>, hold: &Hold, state: HoldState) -> Result<(), Ledge
     repay_debt(tx, hold.workspace)
 }
 
-/// Closes the holds of a wallet whose time is over. Returns whether there were any.
+/// Closes holds of a wallet whose time is over, at most 200, and leaves the others to [`expire_holds`]. Returns whether there were
+/// any. None while the clock may be wrong: nothing would open them again.
 pub(in crate::billing::ledger) fn release_due_of(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<bool, LedgerError> {
-    let due = store::list_due_of_workspace(tx, workspace)?;
-    due.iter().try_for_each(|hold| give_back(tx, hold, HoldState::Expired))?;
-    if !due.is_empty() {
-        expire_due_of(tx, workspace)?;
-        repay_debt(tx, workspace)?;
+    let due = store::list_due_of_workspace(tx, workspace, EXPIRE_BATCH_MAX)?;
+    if due.is_empty() || !db::is_clock_right(tx)? {
+        return Ok(false);
     }
-    Ok(!due.is_empty())
+    close_due(tx, workspace, &due)?;
+    Ok(true)
 }
 
-/// Closes holds whose time is over, all of each wallet together. Returns how many of at most 200 it found; the caller repeats it
+fn close_due(tx: &mut Tx<'_>, workspace: WorkspaceId, due: &[Hold]) -> Result<(), LedgerError> {
+    due.iter().try_for_each(|hold| give_back(tx, hold, HoldState::Expired))?;
+    expire_due_of(tx, workspace)?;
+    repay_debt(tx, workspace)
+}
+
+/// Closes holds whose time is over, those of each wallet together. Returns how many of at most 200 it found; the caller repeats it
 /// until the result is 0.
 ///
 /// # Errors
 /// [`LedgerError::Db`].
 // No event: as for `reserve`.
 pub fn expire_holds(tx: &mut Tx<'_>) -> Result<usize, LedgerError> {
-    let due = store::list_due(tx, EXPIRE_BATCH_MAX)?;
-    let wallets: BTreeSet<WorkspaceId> = due.iter().map(|hold| hold.workspace).collect();
-    wallets.into_iter().try_for_each(|workspace| release_due_of(tx, workspace).map(drop))?;
+    let mut due = store::list_due(tx, EXPIRE_BATCH_MAX)?;
+    due.sort_by_key(|hold| hold.workspace);
+    for of_wallet in due.chunk_by(|one, other| one.workspace == other.workspace) {
+        close_due(tx, of_wallet[0].workspace, of_wallet)?;
+    }
     Ok(due.len())
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Row, named_params};
 use super::super::tables::{CREDIT_HOLD, CREDIT_HOLD_LOT};
 use super::model::{Hold, HoldState, ReservedPart};
 use crate::base::{Credits, HoldId, LotId, Timestamp, WorkspaceId};
-use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
+use crate::db::{self, Error, Tx, View, by_name, insert, only, sql, values};
 
 const COLUMNS: &str = "id, workspace_id, family_id, amount_micro, captured_micro, state, expires_at";
 const INSERT: &str = insert!(CREDIT_HOLD);
@@ -31,10 +31,13 @@ const LIST_DUE_OF_WORKSPACE: &str = sql!(
     "
     from credit_hold
     where workspace_id = :workspace_id and state = 'active' and expires_at <= :now
-    order by expires_at"
+    order by expires_at limit :limit"
 );
 const RESERVED: &str = "
-    select coalesce(sum(-b.high_micro), 0)
+    select coalesce(sum(-b.high_micro - coalesce((
+        select sum(p.reserved_micro)
+        from credit_hold_lot p join credit_hold h on h.id = p.hold_id
+        where p.lot_id = l.id and p.reserved_micro > 0 and h.expires_at <= :due), 0)), 0)
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
     where l.workspace_id = :workspace_id and l.exhausted = 0";
 
@@ -42,9 +45,9 @@ const FREE: &str = "
     select coalesce(sum(b.high_micro - b.balance_micro + coalesce((
         select sum(p.reserved_micro)
         from credit_hold_lot p join credit_hold h on h.id = p.hold_id
-        where p.lot_id = l.id and p.reserved_micro > 0 and h.expires_at <= :now), 0)), 0)
+        where p.lot_id = l.id and p.reserved_micro > 0 and h.expires_at <= :due), 0)), 0)
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
-    where l.workspace_id = :workspace_id and l.exhausted = 0 and coalesce(l.expires_at > :now, 1)";
+    where l.workspace_id = :workspace_id and l.exhausted = 0 and coalesce(l.expires_at > :due, 1)";
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -144,21 +147,26 @@ pub(super) fn list_due(view: &View<'_>, limit: u32) -> Result<Vec<Hold>, Error> 
 }
 
 /// Active holds of one wallet whose time is over, the earliest first.
-pub(super) fn list_due_of_workspace(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Hold>, Error> {
+pub(super) fn list_due_of_workspace(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Result<Vec<Hold>, Error> {
     let now: Timestamp = view.now();
-    view.list(LIST_DUE_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":now": now}, read)
+    let params = named_params! {":workspace_id": workspace, ":now": now, ":limit": limit};
+    view.list(LIST_DUE_OF_WORKSPACE, params, read)
 }
 
-/// What holds reserve of a wallet.
+/// What ended up to this time has ended: now, or nothing while the clock may be wrong.
+fn due_time(view: &View<'_>) -> Result<Timestamp, Error> {
+    Ok(if db::is_clock_right(view)? { view.now() } else { Timestamp::from_millis(i64::MIN) })
+}
+
+/// What holds reserve of a wallet whose time is not over.
 ///
 /// # Errors
 /// [`Error`].
 pub fn reserved(view: &View<'_>, workspace: WorkspaceId) -> Result<Credits, Error> {
-    view.one(RESERVED, named_params! {":workspace_id": workspace}, only)
+    view.one(RESERVED, named_params! {":workspace_id": workspace, ":due": due_time(view)?}, only)
 }
 
 /// The free credit of a wallet that has not expired, in micro-credits, with what holds reserve of it whose time is over.
 pub(super) fn free_micro(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
-    let now: Timestamp = view.now();
-    view.one(FREE, named_params! {":workspace_id": workspace, ":now": now}, only)
+    view.one(FREE, named_params! {":workspace_id": workspace, ":due": due_time(view)?}, only)
 }

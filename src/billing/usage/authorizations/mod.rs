@@ -10,6 +10,6 @@ mod ops;
 mod store;
 
 pub use model::{Authorization, AuthorizationState, Closed, Mode, Policy, PolicyChange, Quote, UsageRequest};
-pub use ops::{authorize, change_policy, policy, quote, release, settle};
-pub use store::STATEMENTS;
+pub use ops::{authorize, change_policy, close_disconnected, policy, quote, release, release_by_operator, settle};
+pub use store::{STATEMENTS, count_reserving};
 pub(super) use store::{exists, find_of_service, update_meter};

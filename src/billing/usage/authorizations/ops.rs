@@ -17,6 +17,8 @@ use crate::config::Price;
 use crate::db::{Error, Tx, View};
 use crate::{services, workspaces};
 
+/// The maximum number of authorizations that are ended together, so that it does not delay other writes.
+const CLOSE_BATCH_MAX: u32 = 200;
 /// The margins and the times that a policy may have.
 const MARGIN_MAX: u8 = 100;
 const HOLD_MIN: std::time::Duration = std::time::Duration::from_secs(60);
@@ -152,6 +154,61 @@ fn close_authorization(
 ) -> Result<Closed, UsageError> {
     let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
     let found = store::find_of_service(tx, *service, id)?.ok_or(UsageError::UnknownAuthorization)?;
+    close_found(tx, &found, state, hold_state)
+}
+
+/// Ends an authorization of any service, whose credit nobody else frees. Usage that its service reports later is charged all the
+/// same. As [`settle`].
+///
+/// # Errors
+/// [`UsageError::NotAllowed`] unless the actor is the operator; [`UsageError::UnknownAuthorization`].
+pub fn release_by_operator(tx: &mut Tx<'_>, actor: &Actor, id: HoldId) -> Result<Closed, UsageError> {
+    if !matches!(actor, Actor::Operator) {
+        return Err(UsageError::NotAllowed);
+    }
+    let found = store::find(tx, id)?.ok_or(UsageError::UnknownAuthorization)?;
+    let closed = close_found(tx, &found, AuthorizationState::Released, HoldState::Released)?;
+    if found.state == AuthorizationState::Open {
+        let data = json!({"service": found.service.to_string(), "amount": found.amount.to_string()});
+        let event = Event::new(BillingEvent::AuthorizationReleased).workspace(found.workspace).target(id).data(data);
+        audit::record(tx, actor, event)?;
+    }
+    Ok(closed)
+}
+
+/// Ends authorizations of services that are disconnected, because nobody can end them any more: at most 200. Returns how many; the
+/// caller repeats it until the result is 0.
+///
+/// # Errors
+/// [`UsageError`].
+// No permission: only a job calls it.
+// No event: the end of the service is recorded.
+pub fn close_disconnected(tx: &mut Tx<'_>) -> Result<usize, UsageError> {
+    let mut closed = 0;
+    for service in store::list_services_with_holds(tx)? {
+        let found = services::find(tx, &service.to_string());
+        if !found.is_ok_and(|service| service.disconnected_at.is_some()) {
+            continue;
+        }
+        for id in store::list_reserving(tx, service, CLOSE_BATCH_MAX - closed)? {
+            let Some(found) = store::find(tx, id)? else { continue };
+            close_found(tx, &found, AuthorizationState::Released, HoldState::Released)?;
+            closed += 1;
+        }
+        if closed >= CLOSE_BATCH_MAX {
+            break;
+        }
+    }
+    Ok(closed as usize)
+}
+
+fn close_found(
+    tx: &mut Tx<'_>,
+    found: &Authorization,
+    state: AuthorizationState,
+    hold_state: HoldState,
+) -> Result<Closed, UsageError> {
+    let id = found.id;
     let charged = Credits::from_micro(found.meter.charged_micro).ok_or(LedgerError::TooLarge)?;
     if found.state != AuthorizationState::Open {
         return Ok(Closed { workspace: found.workspace, state: found.state, charged });

@@ -16,6 +16,14 @@ const COLUMNS: &str = "id, service_id, workspace_id, key_id, sku, unit, category
 const INSERT: &str = insert!(USAGE_AUTHORIZATION);
 const FIND_OF_SERVICE: &str =
     sql!("select ", COLUMNS, " from usage_authorization where id = :id and service_id = :service_id");
+const FIND: &str = sql!("select ", COLUMNS, " from usage_authorization where id = :id");
+// What is reserved now is far less than what was ever authorized.
+const RESERVING: &str = "
+    from credit_hold h indexed by credit_hold_due join usage_authorization a on a.id = h.id
+    where h.state = 'active'";
+const LIST_SERVICES_WITH_HOLDS: &str = sql!("select distinct a.service_id", RESERVING);
+const LIST_RESERVING: &str = sql!("select a.id", RESERVING, " and a.service_id = :service_id limit :limit");
+const COUNT_RESERVING: &str = sql!("select count(*)", RESERVING, " and a.service_id = :service_id");
 const EXISTS: &str = "select exists (select 1 from usage_authorization where id = :id)";
 const UPDATE_METER: &str = "
     update usage_authorization set charged_micro = :charged_micro, rest_pico = :rest_pico where id = :id";
@@ -24,8 +32,19 @@ const FIND_POLICY: &str = "select mode, margin_percent, hold_seconds from usage_
 const REPLACE_POLICY: &str = insert!("insert or replace", USAGE_POLICY);
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, FIND_OF_SERVICE, EXISTS, UPDATE_METER, UPDATE_CLOSED, FIND_POLICY, REPLACE_POLICY];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    FIND,
+    FIND_OF_SERVICE,
+    LIST_SERVICES_WITH_HOLDS,
+    LIST_RESERVING,
+    COUNT_RESERVING,
+    EXISTS,
+    UPDATE_METER,
+    UPDATE_CLOSED,
+    FIND_POLICY,
+    REPLACE_POLICY,
+];
 
 pub(super) fn insert(tx: &mut Tx<'_>, authorization: &Authorization) -> Result<(), Error> {
     let now = tx.now();
@@ -77,6 +96,29 @@ pub(in super::super) fn find_of_service(
     id: HoldId,
 ) -> Result<Option<Authorization>, Error> {
     view.find(FIND_OF_SERVICE, named_params! {":id": id, ":service_id": service}, read)
+}
+
+/// An authorization of any service.
+pub(super) fn find(view: &View<'_>, id: HoldId) -> Result<Option<Authorization>, Error> {
+    view.find(FIND, named_params! {":id": id}, read)
+}
+
+/// The services whose authorizations reserve credit.
+pub(super) fn list_services_with_holds(view: &View<'_>) -> Result<Vec<ServiceId>, Error> {
+    view.list(LIST_SERVICES_WITH_HOLDS, [], only)
+}
+
+/// Authorizations of a service that reserve credit.
+pub(super) fn list_reserving(view: &View<'_>, service: ServiceId, limit: u32) -> Result<Vec<HoldId>, Error> {
+    view.list(LIST_RESERVING, named_params! {":service_id": service, ":limit": limit}, only)
+}
+
+/// How many authorizations of a service reserve credit.
+///
+/// # Errors
+/// [`Error`].
+pub fn count_reserving(view: &View<'_>, service: ServiceId) -> Result<i64, Error> {
+    view.one(COUNT_RESERVING, named_params! {":service_id": service}, only)
 }
 
 /// Whether there is an authorization with this id, of any service.

@@ -5,7 +5,7 @@ use super::super::authorizations;
 use super::super::error::UsageError;
 use super::super::model::{EventName, Fault, Meter, NewEvent};
 use super::super::store::{self, CountedEvent, DayName, EventRow};
-use super::reach::{Reach, authorization_of, reach_of};
+use super::reach::Reach;
 use super::{Batch, CountOutcome, find_duplicate, post_charges};
 use crate::api_keys;
 use crate::base::{Credits, TransactionId};
@@ -29,11 +29,11 @@ pub(super) fn count_correction(
     let first = store::find_counted(tx, batch.service, &event.source, corrected)?;
     let is_authorized = |first: &CountedEvent| first.authorization.is_some() && first.workspace == event.workspace;
     let needed = if first.as_ref().is_some_and(is_authorized) { Reach::Taken } else { Reach::Granted };
-    if reach_of(tx, batch, event.workspace)? < needed {
+    if batch.known.reach_of(tx, event.workspace)? < needed {
         return Ok(CountOutcome::Rejected(Fault::UnknownWorkspace));
     }
     let Some(first) = first else { return Ok(CountOutcome::Rejected(Fault::UnknownEvent)) };
-    let authorization = authorization_of(tx, batch, event)?;
+    let authorization = batch.known.authorization_of(tx, event)?;
     let is_same = (first.workspace, first.sku.as_str(), first.authorization)
         == (event.workspace, event.sku.as_str(), authorization);
     if !is_same || event.quantity.micro() > first.left_micro {
@@ -41,7 +41,7 @@ pub(super) fn count_correction(
     }
     // The first event may be in this batch: it is charged before it is taken back.
     post_charges(tx, batch)?;
-    batch.headrooms.remove(&event.workspace);
+    batch.known.headrooms.remove(&event.workspace);
     let Some((meter, returned)) = meter_of(tx, &first, event)?.minus(first.price, event.quantity) else {
         return Ok(CountOutcome::Rejected(Fault::BadQuantity));
     };

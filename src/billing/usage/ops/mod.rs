@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 
 use serde_json::json;
 
-use self::reach::{Reach, authorization_of, headroom_of, reach_of};
+use self::reach::{Known, Reach, whole_second};
 use super::super::events::BillingEvent;
 use super::super::ledger::{self, Charge, holds};
 use super::super::notices;
@@ -39,10 +39,6 @@ pub fn watermark(view: &View<'_>, after: Option<Timestamp>) -> Result<Watermark,
         // A whole second, because services may know the time of an acknowledgement from its header Date.
         resend_since: since.map(whole_second),
     })
-}
-
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_millis(time.unix_seconds().saturating_mul(1000))
 }
 
 /// Counts, prices and charges a batch of events. An event that could not be parsed is passed as its fault, so that the
@@ -182,12 +178,7 @@ struct Batch<'e> {
     /// What was posted.
     transactions: usize,
     groups: BTreeMap<GroupName<'e>, Option<Group>>,
-    /// Whether the service can charge each workspace.
-    reaches: BTreeMap<WorkspaceId, Reach>,
-    /// How much more each workspace can be charged.
-    headrooms: BTreeMap<WorkspaceId, Credits>,
-    /// Whether a restore lost each authorization.
-    lost: BTreeMap<HoldId, bool>,
+    known: Known,
     /// The cost of each key in this batch, for its budget.
     keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
     /// The events of each day in this batch, and their cost.
@@ -206,9 +197,7 @@ impl<'e> Batch<'e> {
             rejected: 0,
             transactions: 0,
             groups: BTreeMap::new(),
-            reaches: BTreeMap::new(),
-            headrooms: BTreeMap::new(),
-            lost: BTreeMap::new(),
+            known: Known::of(*service),
             keys: BTreeMap::new(),
             days: BTreeMap::new(),
         })
@@ -285,13 +274,13 @@ fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Res
     if !event.has_plausible_time(tx.now()) {
         return Ok(Pricing::Faulty(Fault::BadTime));
     }
-    let authorization = authorization_of(tx, batch, event)?;
+    let authorization = batch.known.authorization_of(tx, event)?;
     let is_authorized = authorization.is_some() && group_of(tx, batch, event, authorization)?.is_some();
     let needed = if is_authorized { Reach::Taken } else { Reach::Granted };
-    if reach_of(tx, batch, event.workspace)? < needed {
+    if batch.known.reach_of(tx, event.workspace)? < needed {
         return Ok(Pricing::Faulty(Fault::UnknownWorkspace));
     }
-    let headroom = headroom_of(tx, batch, event.workspace)?;
+    let headroom = batch.known.headroom_of(tx, event.workspace)?;
     let Some(group) = group_of(tx, batch, event, authorization)? else {
         let is_named = authorization.is_some();
         return Ok(Pricing::Faulty(if is_named { Fault::UnknownAuthorization } else { Fault::UnknownSku }));
@@ -346,7 +335,7 @@ fn record_event<'e>(
     group.charge = priced.group_charge;
     group.quantity = Some(priced.group_quantity);
     group.latest = group.latest.max(event.occurred_at);
-    batch.headrooms.insert(event.workspace, priced.headroom);
+    batch.known.headrooms.insert(event.workspace, priced.headroom);
     let day =
         DayName { workspace: event.workspace, day: event.occurred_at.day_number(), sku: &event.sku, key: row.key };
     let (events, cost) = batch.days.entry(day).or_default();

@@ -333,6 +333,38 @@ fn only_a_key_that_can_be_used_and_an_active_person_authorize_new_usage() {
 }
 
 #[test]
+fn what_a_disconnected_service_reserved_is_released_in_batches() {
+    let mut site = site();
+    let ws = site.person("orchard").workspace;
+    let (render, other) = (connected(&mut site), site.authorize(ws, "1000", None).unwrap());
+    let made: Vec<_> = (0..201)
+        .map(|_| site.write(|tx| authorizations::authorize(tx, &render, &request(ws, "10", None))).unwrap())
+        .collect();
+    let close = |site: &mut Site| site.write(authorizations::close_disconnected).unwrap();
+    assert_eq!(close(&mut site), 0, "it is connected");
+    let service = site.write(|tx| services::disconnect(tx, &Actor::Operator, "render")).unwrap().id;
+    assert_eq!(site.read(|tx| authorizations::count_reserving(tx, service).unwrap()), 201);
+
+    assert_eq!([close(&mut site), close(&mut site), close(&mut site)], [200, 1, 0]);
+    assert_eq!(site.free(ws), Credits::whole(4));
+    let id = made[7].id;
+    let again = site.write(|tx| authorizations::release_by_operator(tx, &Actor::Operator, id)).unwrap();
+    assert_eq!(again.state, AuthorizationState::Released);
+
+    let by_service = site.write(|tx| authorizations::release_by_operator(tx, &farm(), other.id));
+    assert!(matches!(by_service, Err(UsageError::NotAllowed)));
+    let released = "select count(*) from audit_event where event = 'usage.authorization_released'";
+    for _ in 0..2 {
+        site.write(|tx| authorizations::release_by_operator(tx, &Actor::Operator, other.id)).unwrap();
+        assert_eq!((site.free(ws), site.number(released)), (Credits::whole(5), 1));
+    }
+    let unknown = HoldId::new(Timestamp::from_millis(2), &mut Rng::seeded(5));
+    let refused = site.write(|tx| authorizations::release_by_operator(tx, &Actor::Operator, unknown));
+    assert!(matches!(refused, Err(UsageError::UnknownAuthorization)));
+    site.check().unwrap();
+}
+
+#[test]
 fn what_was_authorized_is_charged_although_the_workspace_was_taken_from_the_service() {
     let mut site = site();
     let (ada, bob) = (site.person("ada-ada").workspace, site.person("bob-bob").workspace);

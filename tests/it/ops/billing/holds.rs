@@ -147,12 +147,41 @@ fn what_can_be_spent_is_known_before_the_jobs_have_run() {
 
     // The first and the third hold are over, and a day later what expires soon has.
     site.clock.advance(days(1));
-    assert_eq!(site.free_and_reserved(ws).0, 7);
+    assert_eq!(site.free_and_reserved(ws), (7, 2), "what is over is not reserved");
     site.clock.advance(days(1));
     assert_eq!(site.free_and_reserved(ws).0, 4);
     assert!(matches!(site.reserve(ws, micro(4_000_001), 1), Err(LedgerError::InsufficientCredit { .. })));
     site.reserve(ws, Credits::whole(4), 1).unwrap();
     site.check().unwrap();
+}
+
+#[test]
+fn holds_whose_time_is_over_are_closed_in_batches() {
+    let (mut site, ws) = (site(), some_workspace());
+    site.gift_of(ws, 5, None, "gift");
+    for _ in 0..450 {
+        site.reserve(ws, micro(10_000), 1).unwrap();
+    }
+    site.clock.advance(days(1));
+    let active = "select count(*) from credit_hold where state = 'active'";
+
+    site.spend(charge_of(ws, Credits::whole(2), "spend")).unwrap();
+    assert_eq!(site.number(active), 250);
+    site.reserve(ws, Credits::whole(1), 1).unwrap();
+    assert_eq!(site.number(active), 51);
+    assert_eq!([(); 2].map(|()| site.write(holds::expire_holds).unwrap()), [50, 0]);
+    site.check().unwrap();
+}
+
+#[test]
+fn the_check_finds_open_holds_without_reading_all() {
+    let site = site();
+    let sql = ledger::CHECK_STATEMENTS.iter().find(|sql| sql.contains("union") && sql.contains("credit_hold")).unwrap();
+    let mut plan = site.connection.prepare(&format!("explain query plan {sql}")).unwrap();
+    let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).map(Result::unwrap).collect();
+    let reads_all = |step: &&String| step.starts_with("SCAN h") || step.as_str() == "SCAN credit_hold";
+    assert_eq!(steps.iter().find(reads_all), None, "{steps:#?}");
+    assert!(steps.iter().any(|step| step.contains("SEARCH h")), "{steps:#?}");
 }
 
 #[test]

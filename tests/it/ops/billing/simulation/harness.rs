@@ -14,7 +14,7 @@ pub const PRICE: i64 = 333_337;
 /// A small one would soon be spent for ever.
 const BUDGET: i64 = 400_000_000;
 /// Tables whose writes can be the last ones before a crash.
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 14] = [
     "ledger_tx",
     "ledger_posting",
     "ledger_account",
@@ -26,6 +26,9 @@ const WRITTEN: [&str; 11] = [
     "usage_event",
     "usage_meter",
     "api_key_spend",
+    "api_key_reservation",
+    "usage_authorization",
+    "audit_event",
 ];
 
 /// A transaction that can be taken back.
