@@ -104,7 +104,7 @@ const RECURRING: &[Recurring] = &[
         cron: "25 * * * * *",
         job: privacy::jobs::FINISH_ERASURES,
         needs_right_clock: false,
-        why: "removes what is left of erased people in the write-ahead log",
+        why: "finishes erasures: in the write-ahead log, and at services",
     },
     Recurring {
         cron: "35 * * * * *",
@@ -226,7 +226,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
 ];
 
 /// What follows from the acknowledgement of a command, for each kind that has consequences here.
-pub const ACK_HANDLERS: &[AckHandler] = &[resources::PURGE_ACKNOWLEDGED];
+pub const ACK_HANDLERS: &[AckHandler] = &[resources::PURGE_ACKNOWLEDGED, privacy::erasures::ERASE_ACKNOWLEDGED];
 
 /// Also queued by an erasure.
 const PUBLISH_HANDLER: JobHandler = JobHandler::with_own_queue(snapshots::jobs::PUBLISH, |app, payload| {

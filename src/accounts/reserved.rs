@@ -11,6 +11,7 @@ pub(super) const RESERVED: &[&str] = &[
     "assets",
     "avatars",
     "demo",
+    "erasure",
     "forgot",
     "healthz",
     "not-me",

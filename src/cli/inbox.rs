@@ -79,6 +79,7 @@ fn state_of(command: &Command, now: Timestamp) -> &'static str {
     match &command.end {
         Some(end) => end.outcome.as_str(),
         None if command.is_overdue(now) => "overdue",
+        None if command.accepted_at.is_some() => "in_progress",
         None => "open",
     }
 }

@@ -12,6 +12,7 @@ mod check;
 mod context;
 mod demo;
 mod doctor;
+mod erasures;
 mod factors;
 mod failure;
 mod health;

@@ -223,11 +223,16 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     }
     let receipt = privacy::flows::erase_by_operator(&app, Actor::Operator, person.id).map_err(Problem::from)?;
     let copies: Vec<_> = receipt.copies.iter().map(|copy| &copy.name).collect();
-    let shown = json!({"receipt": receipt.id.to_string(), "copies": copies, "final": false});
+    let shown = json!({
+        "receipt": receipt.id.to_string(), "copies": copies, "services": receipt.services, "final": false,
+    });
     // What follows is done also when nobody reads the result.
     let printed = result(common, &shown, &receipt.id.to_string());
     if let Some(remaining) = receipt.remaining() {
         tell!("{remaining}");
+    }
+    if !receipt.services.is_empty() {
+        tell!("The receipt waits for services: {}.", receipt.services.join(", "));
     }
     // A server publishes by itself. If none runs, only this command removes the person from the file that backup jobs
     // copy.
@@ -239,7 +244,7 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     }
     tell!(
         "The account is deleted. The receipt is final when a running server has also sent the last mail and replaced the \
-         published snapshot. `domicile check` shows what is left to do."
+         published snapshot, and the services have answered. `domicile erasure show` says what is left to do."
     );
     printed
 }

@@ -9,8 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    audit, backup, check, demo, doctor, health, inbox, init, keys, log, mail, maintenance, manual, people, resources,
-    restore, serve, services, site, status, vouchers,
+    audit, backup, check, demo, doctor, erasures, health, inbox, init, keys, log, mail, maintenance, manual, people,
+    resources, restore, serve, services, site, status, vouchers,
 };
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
@@ -73,6 +73,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Key { command } => keys::key(common, command),
         Command::Service { command } => services::service(common, command),
         Command::Inbox { command } => inbox::inbox(common, command),
+        Command::Erasure { command } => erasures::erasure(common, command),
         Command::Resource { command } => resources::resource(common, command),
         Command::Mail { command } => mail::mail(common, command),
         Command::Credit { command } => site::credit(common, command),

@@ -1,4 +1,5 @@
-//! **For:** the operator console: how the appliance is doing, and the services that are connected to it.
+//! **For:** the operator console: how the appliance is doing, and the services that are connected to it, and what they
+//! did about erasures.
 //! **Words:** operator (a person who runs the appliance), attention (what an operator has to act on), grant (what a service
 //! may do).
 //! **Tables:** none of its own.

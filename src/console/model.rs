@@ -23,6 +23,8 @@ pub struct Overview {
     pub sessions: i64,
     /// Connected services.
     pub services: usize,
+    /// What an operator has to do about erasures. `None`: nothing.
+    pub erasures: Option<String>,
     /// Commands that are overdue or failed, each with the name of its service; the oldest first.
     pub commands: Vec<(Command, String)>,
 }

@@ -4,6 +4,7 @@ use super::model::{CommandDetails, ListedService, Overview, ServiceDetails, Snap
 use crate::base::{CommandId, Cursor, PAGE_SIZE, ServiceId};
 use crate::db::{Error, Layout, View};
 use crate::inbox::{self, CommandFilter};
+use crate::privacy::erasures;
 use crate::services::ServiceError;
 use crate::{accounts, journal, maintenance, services, sessions, snapshots};
 
@@ -27,6 +28,7 @@ pub fn read_overview(view: &View<'_>) -> Result<Overview, Error> {
         drills: maintenance::drill_state(view)?,
         escrow: maintenance::escrow(view)?,
         reminder: maintenance::escrow_reminder(view)?,
+        erasures: erasures::notice(view)?,
         journal_lines: journal::head(view)?.seq,
         accounts: accounts::count(view)?,
         sessions: sessions::count_live(view)?,

@@ -52,6 +52,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0038_vouchers_and_allowances.sql"),
     include_str!("migrations/0039_transactions_and_notices.sql"),
     include_str!("migrations/0040_resource_indexes.sql"),
+    include_str!("migrations/0041_erasures.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

@@ -1,6 +1,6 @@
 //! The errors of commands and webhooks, and the sentences about them.
 
-use super::model::{CommandOutcome, DETAIL_MAX};
+use super::model::{AckOutcome, CommandKind, CommandOutcome, DETAIL_MAX};
 use crate::base::Problem;
 use crate::db;
 use crate::outbound::CallError;
@@ -20,6 +20,15 @@ pub enum InboxError {
     /// A resource waits for it.
     #[error("a resource waits for the command")]
     Awaited,
+    /// The receipt of an erasure waits for it.
+    #[error("a receipt waits for the command")]
+    Promised,
+    /// A command of this kind cannot have this outcome.
+    #[error("a command {} cannot have this outcome", .0.as_str())]
+    Outcome(CommandKind),
+    /// What is kept, and until when, is missing, or not in the future, or given with another outcome.
+    #[error("the retention does not fit the outcome")]
+    Retention,
     /// The text of an acknowledgement is too long, or has characters that cannot be seen.
     #[error("the detail is too long or not visible")]
     Detail,
@@ -65,6 +74,28 @@ impl From<InboxError> for Problem {
                 "command_awaited",
                 "A resource counts until its service has answered this command, so it cannot be cancelled. If the service will never \
                  answer, disconnect it.",
+            ),
+            InboxError::Promised => Problem::new(
+                409,
+                "command_promised",
+                "The receipt of an erasure waits for this command, so it cannot be cancelled. If the service will never answer, \
+                 disconnect it. Then an operator can attest that the data is gone.",
+            ),
+            InboxError::Outcome(kind) => {
+                let allowed =
+                    AckOutcome::ALL.into_iter().filter(|outcome| kind.allows(*outcome)).map(AckOutcome::as_str);
+                let allowed = allowed.collect::<Vec<_>>().join(", ");
+                Problem::field(
+                    "outcome",
+                    "outcome_not_allowed",
+                    format!("A command {} can be acknowledged with {allowed}. Send one of these.", kind.as_str()),
+                )
+            }
+            InboxError::Retention => Problem::field(
+                "until",
+                "retention_invalid",
+                "With retained, say why and until when: basis, and until as a time in the future, at most 100 years from now. With \
+                 another outcome, leave both out.",
             ),
             InboxError::AlreadyEnded(CommandOutcome::Cancelled) => Problem::new(
                 409,

@@ -22,11 +22,11 @@ pub use flows::{deliver_due, deliver_webhooks};
 pub use message::CommandMessage;
 pub use model::{
     AckHandler, AckOutcome, Acknowledged, Acknowledgement, Command, CommandFilter, CommandKind, CommandOutcome,
-    Delivery, End, NewCommand, Overdue, WebhookEndpoint, WebhookState,
+    Delivery, End, NewCommand, Overdue, Retention, RetentionBasis, WebhookEndpoint, WebhookState,
 };
 pub use ops::{
-    acknowledge, cancel, create_webhook_secret, inbox, list_commands, newest_commands, notice, ping, purge_old,
-    retry_now, rotate_webhook_secret, send, set_webhook, webhook,
+    acknowledge, cancel, close_failed, create_webhook_secret, inbox, list_commands, newest_commands, notice, ping,
+    purge_old, retry_now, rotate_webhook_secret, send, set_webhook, webhook,
 };
 pub use polls::{PollPermit, WaitingPolls};
 pub use store::{

@@ -23,6 +23,7 @@ table! {
         .personal("tells a service what to do with the person's data, until it has done it").emptied();
     created_at = left_out(STATE);
     deadline = left_out(STATE).ends();
+    accepted_at = left_out(STATE).set_later();
     ended_at = left_out(STATE).set_later().ends();
     outcome = left_out(STATE).set_later();
     detail = left_out("what a service said about its own work").set_later()

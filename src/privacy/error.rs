@@ -36,6 +36,18 @@ pub enum PrivacyError {
     /// The password was not checked, for example because there were too many wrong ones.
     #[error(transparent)]
     Signin(SigninError),
+    /// There is no erasure with this receipt.
+    #[error("there is no such receipt")]
+    NoErasure,
+    /// The receipt does not wait for such a service.
+    #[error("the erasure has nothing to do with this service")]
+    NoSuchService,
+    /// The service can answer, or has answered.
+    #[error("the service can answer itself")]
+    AnswersItself,
+    /// A statement is empty, too long, or has characters that cannot be seen.
+    #[error("the statement is empty, too long or not visible")]
+    Statement,
     /// The output file already exists.
     #[error("{0} already exists")]
     FileExists(String),
@@ -106,6 +118,27 @@ impl From<PrivacyError> for Problem {
                 "You have no password. Confirm with the provider you sign in with, then try again. Nothing was deleted.",
             ),
             PrivacyError::Signin(error) => error.into(),
+            PrivacyError::NoErasure => Problem::new(
+                404,
+                "erasure_not_found",
+                "There is no erasure with this receipt. `domicile erasure list` shows all of them.",
+            ),
+            PrivacyError::NoSuchService => Problem::new(
+                404,
+                "erasure_service_not_found",
+                "The erasure has nothing to do with this service. `domicile erasure show` lists the services that were asked.",
+            ),
+            PrivacyError::AnswersItself => Problem::new(
+                409,
+                "service_answers",
+                "This service has answered, or can still answer. An operator attests only for a service that was disconnected or has \
+                 refused.",
+            ),
+            PrivacyError::Statement => Problem::field(
+                "statement",
+                "statement_invalid",
+                "Say in one line of at most 1,000 visible characters how you know that the data is gone.",
+            ),
             PrivacyError::FileExists(_) => Problem::new(
                 409,
                 "file_exists",

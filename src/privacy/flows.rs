@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::events::PrivacyEvent;
 use super::model::{ExportTask, PendingErasure, Receipt};
-use super::{ExportRecipient, PrivacyError, archive, ops};
+use super::{ExportRecipient, PrivacyError, archive, erasures, ops};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audit::{self, Event};
@@ -133,6 +133,12 @@ fn empty_log(app: &App, attempts: u32) -> Result<bool, Error> {
 /// [`Error`].
 pub(super) fn finish_erasures(app: &App) -> Result<bool, Error> {
     let is_empty = empty_log(app, ATTEMPTS_OF_THE_JOB)?;
+    if app.store().read_blocking(erasures::has_something_to_do)? {
+        app.store().write_blocking(|tx| {
+            erasures::ask_again(tx)?;
+            erasures::settle(tx)
+        })?;
+    }
     let (pending, receipts) = app.store().read_blocking(read_pending)?;
     // The outbox says why a mail about an erasure is not sent.
     let oldest = pending.into_iter().next().filter(|oldest| receipts.contains(&oldest.receipt));

@@ -27,12 +27,13 @@ pub(super) fn account_deleted(display_name: &str, receipt: &Receipt, site: &str)
             receipt.id
         ),
     ];
+    paragraphs.extend(receipt.requested());
     paragraphs.extend(receipt.remaining());
     PlainMessage {
         subject: "Your account is deleted".into(),
         paragraphs,
         code: None,
-        link: None,
+        link: Some(Link { label: "Open receipt", url: format!("{site}/erasure/{}", receipt.id) }),
         closing: "This is the last email that we send to you.".into(),
         site: site.to_owned(),
     }
@@ -51,13 +52,17 @@ mod tests {
         let copy =
             KeptCopy { name: "before-migration-17-22-2026-05-03.sqlite".into(), delete_after: at.plus(days(30)) };
         let (id, account) = (RequestId::new(at, &mut Rng::seeded(1)), AccountId::new(at, &mut Rng::seeded(2)));
-        let receipt = |copies| Receipt { id, account, erased_at: at, exports: vec![], copies };
+        let receipt = |copies, services| Receipt { id, account, erased_at: at, exports: vec![], copies, services };
+        let services = vec!["registry".to_owned(), "training".to_owned()];
         check_listing(
             "privacy",
             &[
                 ("export_ready", export_ready("Ada Lovelace", "10 May 2026", SITE)),
-                ("account_deleted", account_deleted("Ada Lovelace", &receipt(vec![]), SITE)),
-                ("account_deleted, a copy remains", account_deleted("Ada Lovelace", &receipt(vec![copy]), SITE)),
+                ("account_deleted", account_deleted("Ada Lovelace", &receipt(vec![], vec![]), SITE)),
+                (
+                    "account_deleted, a copy remains, services are asked",
+                    account_deleted("Ada Lovelace", &receipt(vec![copy], services), SITE),
+                ),
             ],
         );
     }

@@ -1,11 +1,12 @@
 //! **For:** a person's rights over their data: export all of it, or have all of it erased.
 //! **Words:** export (request, archive, artifact, link), recipient, erasure, receipt, data map.
-//! **Tables:** `data_request`, `export_artifact`, `export_link`, `erasure_pending`.
+//! **Tables:** `data_request`, `export_artifact`, `export_link`, `erasure_pending`, `erasure`, `erasure_service`.
 //! **Never:** writes an export unencrypted; puts a secret into an export; omits a table (see `data_map`).
-//! **Start reading:** `data_map.rs`, then [`request_export`] and [`erase`].
+//! **Start reading:** `data_map.rs`, then [`request_export`] and [`erase`]; `erasures/` for what services do about it.
 
 mod archive;
 pub mod data_map;
+pub mod erasures;
 mod error;
 mod events;
 mod flashes;
@@ -19,6 +20,7 @@ mod store;
 mod tables;
 
 pub use archive::{PART_STATEMENTS, PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
+pub use erasures::STATEMENTS as ERASURE_STATEMENTS;
 pub use error::PrivacyError;
 pub use events::PrivacyEvent;
 pub use flashes::PrivacyFlash;

@@ -129,9 +129,25 @@ pub struct Receipt {
     pub exports: Vec<ArtifactId>,
     /// Copies of the database that still contain the person, until they are deleted.
     pub copies: Vec<KeptCopy>,
+    /// The names of the services that have to answer.
+    pub services: Vec<String>,
 }
 
 impl Receipt {
+    /// Which services the receipt waits for, as a sentence. `None`: none has anything of the person.
+    pub fn requested(&self) -> Option<String> {
+        match self.services.as_slice() {
+            [] => None,
+            [one] => Some(format!(
+                "The receipt is final when the service {one} has confirmed that it deleted what it has of you."
+            )),
+            several => Some(format!(
+                "The receipt is final when these services have confirmed that they deleted what they keep about you: {}.",
+                several.join(", ")
+            )),
+        }
+    }
+
     /// What of the person remains until when, as a sentence. `None`: no copy of the database remains.
     pub fn remaining(&self) -> Option<String> {
         let last = self.copies.iter().map(|copy| copy.delete_after).max()?;

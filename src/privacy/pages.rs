@@ -9,13 +9,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
 
+use super::erasures::{self, ErasureAtService};
 use super::error::{PRIVATE_KEY, PrivacyError};
 use super::flashes::PrivacyFlash;
 use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
 use crate::accounts;
 use crate::api_keys;
-use crate::base::{Problem, RequestId, Secret, size_in_words};
+use crate::base::{Problem, RequestId, Secret, Zone, size_in_words};
 use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, AppData, FormFault, PageContext};
@@ -243,7 +244,56 @@ pub async fn confirm_delete(app: AppData, request: HttpRequest, who: SignedIn) -
 struct DeletedPage {
     context: PageContext,
     receipt: String,
+    services: Option<String>,
     remaining: Option<String>,
+}
+
+/// A service on the receipt.
+struct ServiceLine {
+    name: String,
+    sentence: String,
+    at: Option<Moment>,
+}
+
+#[derive(Template)]
+#[template(path = "privacy/receipt.html")]
+struct ReceiptPage {
+    context: PageContext,
+    receipt: String,
+    account: String,
+    erased: Moment,
+    is_final: bool,
+    finished: Option<Moment>,
+    services: Vec<ServiceLine>,
+    open_items: Vec<String>,
+    remaining: Option<String>,
+}
+
+/// `GET /erasure/{id}`: what became of an erasure, for everybody who knows its number. It has 74 random bits, so nobody
+/// guesses it, and the page has no personal data.
+pub async fn receipt(app: AppData, request: HttpRequest, path: Path<String>) -> Answer {
+    let receipt = RequestId::parse(&path).ok_or_else(Problem::not_found)?;
+    let found = app.read_offloaded(move |view| erasures::find(view, receipt)).await?;
+    let report = found.ok_or_else(Problem::not_found)?;
+    let zone = Zone::default();
+    let times = TimeFormat::new(app.now(), &zone);
+    let open_items = report.open_besides_services();
+    let service = |one: ErasureAtService| ServiceLine {
+        sentence: one.answer.sentence(),
+        at: one.answered_at.map(|at| times.day(at)),
+        name: one.name,
+    };
+    page::render(&ReceiptPage {
+        context: PageContext::new(&app, &request, "Receipt of erasure"),
+        receipt: receipt.to_string(),
+        account: report.erased.account.to_string(),
+        erased: times.moment(report.erased.erased_at),
+        is_final: report.is_final(),
+        finished: report.final_at.map(|at| times.moment(at)),
+        open_items,
+        remaining: report.remaining(app.now()),
+        services: report.services.into_iter().map(service).collect(),
+    })
 }
 
 /// `POST /settings/privacy/delete`.
@@ -263,8 +313,12 @@ pub async fn delete(app: AppData, request: HttpRequest, who: SignedIn, form: For
 fn render_deleted(app: &AppData, request: &HttpRequest, receipt: &Receipt) -> Answer {
     let mut context = PageContext::new(app, request, "Your account is deleted");
     context.person = None;
-    let mut response =
-        page::render(&DeletedPage { context, receipt: receipt.id.to_string(), remaining: receipt.remaining() })?;
+    let mut response = page::render(&DeletedPage {
+        context,
+        receipt: receipt.id.to_string(),
+        services: receipt.requested(),
+        remaining: receipt.remaining(),
+    })?;
     // If the cookie cannot be removed, it stays in the browser, but its session has ended.
     let _ = response.add_cookie(&forget(SESSION));
     Ok(response)

@@ -89,6 +89,7 @@ const LIST_PENDING: &str = sql!(
     order by erased_at, receipt_id
     limit :limit"
 );
+const FIND_PENDING: &str = sql!("select ", PENDING, " from erasure_pending where receipt_id = :receipt_id");
 const UPDATE_LOG_EMPTIED: &str = "update erasure_pending set log_emptied = 1 where receipt_id = :receipt_id";
 const UPDATE_SNAPSHOT_REPLACED: &str =
     "update erasure_pending set snapshot_replaced = 1 where receipt_id = :receipt_id";
@@ -122,6 +123,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_LINKS,
     INSERT_PENDING,
     LIST_PENDING,
+    FIND_PENDING,
     UPDATE_LOG_EMPTIED,
     UPDATE_SNAPSHOT_REPLACED,
     DELETE_FINAL,
@@ -342,14 +344,21 @@ pub(super) fn insert_pending(tx: &mut Tx<'_>, receipt: RequestId, erased_at: Tim
 }
 
 pub(super) fn list_pending(view: &View<'_>, limit: u32) -> Result<Vec<PendingErasure>, Error> {
-    view.list(LIST_PENDING, named_params! {":limit": limit}, |row| {
-        by_name!(row, LIST_PENDING => receipt_id, erased_at, log_emptied, snapshot_replaced);
-        Ok(PendingErasure {
-            receipt: receipt_id.get()?,
-            erased_at: erased_at.get()?,
-            log_emptied: log_emptied.get()?,
-            snapshot_replaced: snapshot_replaced.get()?,
-        })
+    view.list(LIST_PENDING, named_params! {":limit": limit}, read_pending)
+}
+
+/// What the files of the appliance may still have of an erased person. `None`: nothing.
+pub(super) fn find_pending(view: &View<'_>, receipt: RequestId) -> Result<Option<PendingErasure>, Error> {
+    view.find(FIND_PENDING, named_params! {":receipt_id": receipt}, read_pending)
+}
+
+fn read_pending(row: &Row<'_>) -> rusqlite::Result<PendingErasure> {
+    by_name!(row, PENDING => receipt_id, erased_at, log_emptied, snapshot_replaced);
+    Ok(PendingErasure {
+        receipt: receipt_id.get()?,
+        erased_at: erased_at.get()?,
+        log_emptied: log_emptied.get()?,
+        snapshot_replaced: snapshot_replaced.get()?,
     })
 }
 

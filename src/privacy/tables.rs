@@ -3,7 +3,7 @@
 use crate::db::{Cell, DERIVED, Erasure, LINK, SECRET, STATE, Table, exported, left_out, table};
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, ERASURE_PENDING];
+pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, ERASURE_PENDING, ERASURE, ERASURE_SERVICE];
 
 table! {
     /// Requests of exports.
@@ -61,4 +61,37 @@ table! {
     erased_at = left_out(STATE).ages();
     log_emptied = left_out(STATE).set_later();
     snapshot_replaced = left_out(STATE).set_later();
+}
+
+table! {
+    /// Receipts of erasures.
+    pub(crate) ERASURE: "erasure" {
+        part: None,
+        kept: "as long as the appliance, as evidence of the erasure",
+        erasure: Erasure::Keeps("evidence that a person was erased (GDPR Art. 5(2)): opaque ids and times"),
+    }
+    receipt_id = left_out("on the person's receipt");
+    account_id = left_out("on the person's receipt");
+    workspace_id = left_out("on the person's receipt");
+    erased_at = left_out(STATE).ages();
+    snapshot_replaced_at = left_out(STATE);
+    copies_until = left_out(STATE);
+    final_at = left_out(STATE).set_later();
+}
+
+table! {
+    /// What services said about erasures.
+    pub(crate) ERASURE_SERVICE: "erasure_service" {
+        part: None,
+        kept: "as long as the receipt",
+        erasure: Erasure::Keeps("evidence of what services said about an erasure (GDPR Art. 5(2), 19): words of closed lists"),
+    }
+    receipt_id = left_out(LINK);
+    service_id = left_out(LINK);
+    requested_at = left_out(STATE);
+    command_id = left_out(LINK);
+    answer = left_out(STATE).set_later();
+    answered_at = left_out(STATE).set_later().ages();
+    basis = left_out(STATE).set_later();
+    retained_until = left_out(STATE).set_later();
 }

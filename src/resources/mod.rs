@@ -39,7 +39,7 @@ pub use ops::{
 };
 pub use store::{
     COUNT_STATEMENTS, LEASE_STATEMENTS, LIST_STATEMENTS, PURGING_STATEMENTS, ROW_STATEMENTS, SYNC_STATEMENTS,
-    TRASH_STATEMENTS, count_active_of,
+    TRASH_STATEMENTS, count_active_of, count_unconfirmed, list_services_keeping as services_keeping,
 };
 pub(crate) use tables::RESOURCE;
 pub use tables::TABLES;

@@ -59,7 +59,7 @@ pub fn apply(tx: &mut Tx<'_>, entries: &[Entry]) -> Result<Replayed, RestoreErro
 
 fn erase(tx: &mut Tx<'_>, entry: &Entry) -> Result<bool, RestoreError> {
     let Some(account) = AccountId::parse(&entry.target) else { return Ok(false) };
-    Ok(privacy::erase_again(tx, account, entry.receipt.as_deref().unwrap_or_default())?)
+    Ok(privacy::erase_again(tx, account, entry.receipt.as_deref().unwrap_or_default(), entry.at)?)
 }
 
 /// Makes the change of an entry again and answers whether something changed. `None`: the entry cannot be read.

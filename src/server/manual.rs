@@ -30,7 +30,7 @@ macro_rules! sources {
 sources! {
     "index" "install" "first-start" "proxy" "connect-a-service" "gateways" "services" "tls" "mail" "providers" "provider-google" "provider-apple"
     "provider-github" "provider-auth0" "provider-entra" "provider-okta" "provider-keycloak" "provider-authelia"
-    "provider-authentik" "provider-zitadel" "provider-cognito" "provider-gitlab" "resources" "usage" "credit" "console" "people" "backup" "upgrade"
+    "provider-authentik" "provider-zitadel" "provider-cognito" "provider-gitlab" "resources" "usage" "credit" "console" "people" "privacy" "backup" "upgrade"
     "monitoring"
     "troubleshooting" "air-gapped" "capacity" "security" "limits"
 }

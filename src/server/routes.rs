@@ -206,6 +206,7 @@ routes! {
         => privacy::pages::download;
     GET  "/settings/privacy/delete"                   SignedIn => privacy::pages::confirm_delete;
     POST "/settings/privacy/delete"                   SignedIn => privacy::pages::delete;
+    GET  "/erasure/{id}"                              Public => privacy::pages::receipt;
     GET  "/activity"                                  SignedIn [sidebar(ACCOUNT, "Activity", "activity")]
         => activity::pages::activity;
     GET  "/activity/download"                         SignedIn => activity::pages::download;
@@ -230,6 +231,11 @@ routes! {
     POST "/admin/services/{id}/enrol-code"            FreshOperator [act("make an enrolment code")]
         => console::pages::services::enrol_code;
     GET  "/admin/services/{id}/disconnect"            Operator => console::pages::services::confirm_disconnect;
+    GET  "/admin/erasures"                            Operator [sidebar(OPERATOR, "Erasures", "shield")]
+        => console::pages::erasures::list;
+    GET  "/admin/erasures/{id}"                       Operator => console::pages::erasures::detail;
+    POST "/admin/erasures/{id}/attest"                FreshOperator [act("attest that the data of a person is gone")]
+        => console::pages::erasures::attest;
     GET  "/admin/commands/{id}"                       Operator => console::pages::commands::command;
     POST "/admin/commands/{id}/retry"                 FreshOperator [act("send a command again")]
         => console::pages::commands::retry;

@@ -181,6 +181,7 @@ fn what_the_manual_says_to_run_works() {
         "first-start",
         "mail",
         "people",
+        "privacy",
         "air-gapped",
         "monitoring",
         "backup",

@@ -1,5 +1,6 @@
 //! The arguments of the command line (clap).
 
+mod erasures;
 mod inbox;
 mod people;
 mod resources;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use erasures::ErasureCommand;
 pub(super) use inbox::InboxCommand;
 pub(super) use people::{AccountCommand, KeyCommand, NewKey};
 pub(super) use resources::ResourceCommand;
@@ -98,6 +100,12 @@ pub(in crate::cli) enum Command {
     Inbox {
         #[command(subcommand)]
         command: InboxCommand,
+    },
+    /// See what became of erasures, and attest for services that cannot answer.
+    #[command(subcommand_required = true)]
+    Erasure {
+        #[command(subcommand)]
+        command: ErasureCommand,
     },
     /// See what services keep for people, and move it to the trash.
     #[command(subcommand_required = true)]

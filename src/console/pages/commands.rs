@@ -19,9 +19,13 @@ const SERVICES: &str = "/admin/services";
 pub(super) fn command_tag(command: &Command, now: Timestamp) -> Tag {
     match command.end.as_ref().map(|end| end.outcome) {
         Some(CommandOutcome::Acknowledged(AckOutcome::Done)) => Tag { word: "Done", colour: "ok" },
+        Some(CommandOutcome::Acknowledged(AckOutcome::Retained)) => Tag { word: "Done, some kept", colour: "ok" },
+        Some(CommandOutcome::Acknowledged(AckOutcome::Rejected)) => Tag { word: "Rejected", colour: "bad" },
         Some(CommandOutcome::Acknowledged(AckOutcome::Failed)) => Tag { word: "Failed", colour: "bad" },
+        Some(CommandOutcome::Acknowledged(AckOutcome::InProgress)) => Tag { word: "In progress", colour: "accent" },
         Some(CommandOutcome::Cancelled) => Tag { word: "Cancelled", colour: "" },
         None if command.is_overdue(now) => Tag { word: "Overdue", colour: "bad" },
+        None if command.accepted_at.is_some() => Tag { word: "In progress", colour: "accent" },
         None => Tag { word: "Open", colour: "accent" },
     }
 }

@@ -1,6 +1,7 @@
 //! The pages of the console.
 
 pub mod commands;
+pub mod erasures;
 mod overview;
 pub mod services;
 

@@ -82,7 +82,12 @@ fn attention(app: &App, context: &mut PageContext, read: &Overview) -> Vec<Atten
         sentences: vec![sentence.to_owned()],
         dismissal: None,
     });
-    faults.chain(notices).chain(due).collect()
+    let erasures = read.erasures.iter().map(|sentence| Attention {
+        is_fault: false,
+        sentences: vec![sentence.clone(), "They are on the page Erasures.".to_owned()],
+        dismissal: None,
+    });
+    faults.chain(notices).chain(due).chain(erasures).collect()
 }
 
 /// `GET /admin`.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::model::{
-    AckHandler, Acknowledged, Acknowledgement, Command, CommandFilter, CommandKind, CommandOutcome, KEPT_FOR,
-    NewCommand,
+    AckHandler, AckOutcome, Acknowledged, Acknowledgement, Command, CommandFilter, CommandKind, CommandOutcome,
+    KEPT_FOR, NewCommand,
 };
 use super::super::{InboxError, InboxEvent, store};
 use super::webhooks::takes_webhooks;
@@ -71,11 +71,12 @@ pub fn inbox(view: &View<'_>, service: ServiceId, after: i64) -> Result<(Vec<Com
 }
 
 /// Stores what the service says about one of its commands, and does what follows from it. A repeated acknowledgement gets the
-/// first answer again; one after the deadline is accepted and is late.
+/// first answer again; one after the deadline is accepted and is late. When the service says that it began, the command stays open
+/// and gets the deadline of its kind for that.
 ///
 /// # Errors
 /// [`InboxError::NotFound`], also for a command of another service; [`InboxError::AlreadyEnded`] for another outcome than
-/// before, and for a cancelled command.
+/// before, and for a cancelled command; [`InboxError::Outcome`] if such a command cannot have it; [`InboxError::Retention`].
 // No event: the command has the outcome; what follows from it is recorded by the handler.
 pub fn acknowledge(
     tx: &mut Tx<'_>,
@@ -85,17 +86,30 @@ pub fn acknowledge(
     acknowledgement: &Acknowledgement,
 ) -> Result<Acknowledged, InboxError> {
     let command = store::find(tx, id)?.filter(|command| command.service == service).ok_or(InboxError::NotFound)?;
+    if !command.kind.allows(acknowledgement.outcome) {
+        return Err(InboxError::Outcome(command.kind));
+    }
     let outcome = CommandOutcome::Acknowledged(acknowledgement.outcome);
     let now = tx.now();
-    let at = match &command.end {
-        Some(end) if end.outcome == outcome => end.at,
-        Some(end) => return Err(InboxError::AlreadyEnded(end.outcome)),
-        None => {
-            store::update_end(tx, id, outcome, &acknowledgement.detail)?;
+    let at = match (&command.end, command.accepted_at) {
+        (Some(end), _) if end.outcome == outcome => end.at,
+        (Some(end), _) => return Err(InboxError::AlreadyEnded(end.outcome)),
+        (None, Some(at)) if acknowledgement.outcome == AckOutcome::InProgress => at,
+        (None, _) => {
+            if !acknowledgement.has_right_retention(now) {
+                return Err(InboxError::Retention);
+            }
+            if acknowledgement.outcome == AckOutcome::InProgress {
+                let within = command.kind.completed_within();
+                let deadline = within.map(|within| command.created_at.plus(within));
+                store::update_accepted(tx, id, deadline.max(command.deadline))?;
+            } else {
+                store::update_end(tx, id, outcome, &acknowledgement.detail)?;
+            }
             for handler in handlers.iter().filter(|handler| handler.kind == command.kind) {
                 (handler.handle)(tx, &command, acknowledgement)?;
             }
-            if is_about_erased(tx, &command)? {
+            if is_about_erased(tx, &command)? && !is_awaited(&command, acknowledgement) {
                 store::empty(tx, id)?;
             }
             now
@@ -103,6 +117,12 @@ pub fn acknowledge(
     };
     let is_late = command.deadline.is_some_and(|deadline| at > deadline);
     Ok(Acknowledged { id, outcome: acknowledgement.outcome, at, is_late })
+}
+
+/// Whether operators need to know what the service said, although the person was erased: why it did not erase them.
+fn is_awaited(command: &Command, acknowledgement: &Acknowledgement) -> bool {
+    command.kind == CommandKind::DsrErase
+        && matches!(acknowledgement.outcome, AckOutcome::Failed | AckOutcome::Rejected)
 }
 
 /// Whether the person or the workspace that it is about was erased: then only the ids stay that an open command needs.
@@ -177,15 +197,35 @@ pub fn retry_now(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), In
 ///
 /// # Errors
 /// [`InboxError::NotFound`]; [`InboxError::AlreadyEnded`] if it is done or cancelled; [`InboxError::Awaited`] for a deletion, whose
-/// resource would be neither there nor gone.
+/// resource would be neither there nor gone; [`InboxError::Promised`] for an erasure, whose receipt waits for it.
 // No permission: only the command line and the console of operators call it.
 pub fn cancel(tx: &mut Tx<'_>, actor: &Actor, id: CommandId) -> Result<(), InboxError> {
     let command = find_unfinished(tx, id)?;
     if command.kind == CommandKind::ResourcePurge && command.end.is_none() {
         return Err(InboxError::Awaited);
     }
+    if command.kind == CommandKind::DsrErase && command.end.is_none() {
+        return Err(InboxError::Promised);
+    }
     store::update_cancelled(tx, id)?;
+    if is_about_erased(tx, &command)? {
+        store::empty(tx, id)?;
+    }
     audit::record(tx, actor, event_about(InboxEvent::CommandCancelled, &command))?;
+    Ok(())
+}
+
+/// Ends a command as cancelled that its service could not do or refused, because what follows was decided. What the service said about
+/// it goes. Another command stays as it is.
+///
+/// # Errors
+/// [`Error`].
+// No event: the decision has one.
+pub fn close_failed(tx: &mut Tx<'_>, id: CommandId) -> Result<(), Error> {
+    if store::find(tx, id)?.is_some_and(|command| command.is_failed()) {
+        store::update_cancelled(tx, id)?;
+        store::empty(tx, id)?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ mod deliveries;
 mod webhooks;
 
 pub use commands::{
-    acknowledge, cancel, inbox, list_commands, newest_commands, notice, ping, purge_old, retry_now, send,
+    acknowledge, cancel, close_failed, inbox, list_commands, newest_commands, notice, ping, purge_old, retry_now, send,
 };
 pub(super) use deliveries::{OutgoingWebhook, next_webhook, record_delivery};
 pub use webhooks::{create_webhook_secret, rotate_webhook_secret, set_webhook, webhook};

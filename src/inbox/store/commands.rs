@@ -22,7 +22,7 @@ const LIST_INBOX: &str = sql!(
     order by seq limit :limit"
 );
 /// What a [`CommandFilter`] lets pass.
-const FILTER: &str = "(:filter = 'all' or (:filter = 'failed' and outcome = 'failed')
+const FILTER: &str = "(:filter = 'all' or (:filter = 'failed' and outcome in ('failed', 'rejected'))
            or (ended_at is null and (:filter = 'open' or (:filter = 'overdue' and deadline < :now))))";
 const LIST_OF_SERVICE: &str = sql!(
     "select ",
@@ -43,12 +43,14 @@ const LIST_NEEDING_CARE: &str = sql!(
     COMMAND,
     "
     from service_command
-    where (ended_at is null and deadline < :now) or outcome = 'failed'
+    where (ended_at is null and deadline < :now) or outcome in ('failed', 'rejected')
     order by seq limit :limit"
 );
 const UPDATE_END: &str = "
     update service_command set ended_at = :now, outcome = :outcome, detail = :detail, next_at = null
     where id = :id and ended_at is null";
+const UPDATE_ACCEPTED: &str = "
+    update service_command set accepted_at = :now, deadline = :deadline, next_at = null where id = :id and ended_at is null";
 const EMPTY: &str = "update service_command set payload_json = '{}', detail = '' where id = :id";
 // What they ask for is done no more, so what it was about is not stored for another month.
 const CANCEL_OPEN: &str = "
@@ -58,13 +60,13 @@ const UPDATE_CANCELLED: &str = "
     update service_command set ended_at = :now, outcome = 'cancelled', next_at = null where id = :id";
 const REOPEN: &str = "
     update service_command
-    set ended_at = null, outcome = null, detail = '', next_at = :next_at, delivered_at = null, seq = :seq
+    set ended_at = null, outcome = null, detail = '', next_at = :next_at, delivered_at = null, accepted_at = null, seq = :seq
     where id = :id";
 // Two subqueries, because each condition has its own index.
 const OVERDUE: &str = "
     select (select count(*) from service_command where ended_at is null and deadline < :now) as overdue,
            (select min(deadline) from service_command where ended_at is null and deadline < :now) as since,
-           (select count(*) from service_command where outcome = 'failed') as failed,
+           (select count(*) from service_command where outcome in ('failed', 'rejected')) as failed,
            (select count(*) from service_command where ended_at is null) as open";
 const FIND_DUE: &str = sql!(
     "select ",
@@ -118,6 +120,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST_OF_ALL,
     LIST_NEEDING_CARE,
     UPDATE_END,
+    UPDATE_ACCEPTED,
     EMPTY,
     CANCEL_OPEN,
     UPDATE_CANCELLED,
@@ -149,8 +152,8 @@ impl FromSql for CommandOutcome {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Command> {
     by_name!(row, COMMAND =>
-        id, seq, service_id, kind, workspace_id, subject_id, payload_json, created_at, deadline, ended_at, outcome, detail,
-        attempts, next_at, delivered_at
+        id, seq, service_id, kind, workspace_id, subject_id, payload_json, created_at, deadline, accepted_at, ended_at,
+        outcome, detail, attempts, next_at, delivered_at
     );
     let payload: String = payload_json.get()?;
     let (at, outcome): (Option<Timestamp>, Option<CommandOutcome>) = (ended_at.get()?, outcome.get()?);
@@ -165,6 +168,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Command> {
         data: serde_json::from_str(&payload).unwrap_or_default(),
         created_at: created_at.get()?,
         deadline: deadline.get()?,
+        accepted_at: accepted_at.get()?,
         end: at.zip(outcome).map(|(at, outcome)| End { at, outcome, detail }),
         attempts: attempts.get()?,
         next_at: next_at.get()?,
@@ -259,6 +263,17 @@ pub(in crate::inbox) fn update_end(
 ) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(UPDATE_END, named_params! {":id": id, ":now": now, ":outcome": outcome.as_str(), ":detail": detail})?;
+    Ok(())
+}
+
+/// Stores that the service began, and until when it has to be done. It took the command, so no webhook is sent any more.
+pub(in crate::inbox) fn update_accepted(
+    tx: &mut Tx<'_>,
+    id: CommandId,
+    deadline: Option<Timestamp>,
+) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(UPDATE_ACCEPTED, named_params! {":id": id, ":now": now, ":deadline": deadline})?;
     Ok(())
 }
 

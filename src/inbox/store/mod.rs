@@ -4,8 +4,9 @@ mod commands;
 mod webhooks;
 
 pub(super) use commands::{
-    delete_old, empty, find_due, insert, list_inbox, list_of_all, list_of_service, next_seq, reopen, update_attempted,
-    update_cancelled, update_delivered, update_end, update_none_due, update_open_due, update_waiting_due,
+    delete_old, empty, find_due, insert, list_inbox, list_of_all, list_of_service, next_seq, reopen, update_accepted,
+    update_attempted, update_cancelled, update_delivered, update_end, update_none_due, update_open_due,
+    update_waiting_due,
 };
 pub(super) use webhooks::{
     clear_previous_secrets, delete_endpoint, end_pause, find_endpoint, find_secrets, insert_delivery, insert_endpoint,

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::super::erasures::{self, Erased};
 use super::super::events::PrivacyEvent;
 use super::super::model::{PUBLISH, Receipt};
 use super::super::{PrivacyError, mails, store};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, RequestId};
+use crate::base::{AccountId, Actor, RequestId, Timestamp};
 use crate::db::{self, Layout, Tx};
 use crate::jobs::NewJob;
 use crate::{
@@ -29,13 +30,18 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let exports = store::list_artifact_ids(tx, account)?;
     let emails = accounts::emails(tx, account)?;
     let copies = db::kept_copies(&Layout::new(&tx.site().config.data_dir))?;
-    let receipt = Receipt { id: receipt, account, erased_at, exports, copies };
+    let mut receipt = Receipt { id: receipt, account, erased_at, exports, copies, services: Vec::new() };
     let remaining: Vec<_> =
         receipt.copies.iter().map(|copy| json!({"name": copy.name, "until": copy.delete_after.rfc3339()})).collect();
     let event =
         event_about(account).erasure(receipt.id).data(json!({"receipt": receipt.id.to_string(), "copies": remaining}));
+    let workspace = workspaces::personal(tx, account)?.map(|workspace| workspace.id);
+    // Read first: afterwards nothing says what the person had.
+    let targets = erasures::targets(tx, workspace)?;
     delete_all_of(tx, actor, account, &emails, event)?;
     store::insert_pending(tx, receipt.id, erased_at)?;
+    let erased = Erased { receipt: receipt.id, account, workspace, erased_at };
+    receipt.services = erasures::begin(tx, &erased, &targets, &receipt.copies, None)?;
     jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
     let primary = emails.into_iter().find(|email| email.is_primary);
@@ -48,19 +54,34 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
 }
 
 /// Erases an account again that a restored database brought back. The journal has its entry already, and the person was
-/// told at the erasure. Answers whether the account was there. Calling it twice is the same as once.
+/// told at the erasure. Services are asked again: what they did about it may be lost with what the backup lacks. Answers whether the
+/// account was there. Calling it twice is the same as once.
 ///
 /// # Errors
 /// [`PrivacyError::Db`].
 // No permission: a restore does it, before anything is served.
-pub fn erase_again(tx: &mut Tx<'_>, account: AccountId, receipt: &str) -> Result<bool, PrivacyError> {
-    if accounts::find(tx, account)?.is_none() {
-        return Ok(false);
+pub fn erase_again(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    receipt: &str,
+    erased_at: Timestamp,
+) -> Result<bool, PrivacyError> {
+    let is_there = accounts::find(tx, account)?.is_some();
+    let workspace = workspaces::personal(tx, account)?.map(|workspace| workspace.id);
+    let targets = erasures::targets(tx, workspace)?;
+    if is_there {
+        let emails = accounts::emails(tx, account)?;
+        let event = event_about(account).made_again().data(json!({"receipt": receipt}));
+        delete_all_of(tx, &Actor::System, account, &emails, event)?;
     }
-    let emails = accounts::emails(tx, account)?;
-    let event = event_about(account).made_again().data(json!({"receipt": receipt}));
-    delete_all_of(tx, &Actor::System, account, &emails, event)?;
-    Ok(true)
+    if let Some(receipt) = RequestId::parse(receipt) {
+        let copies = db::kept_copies(&Layout::new(&tx.site().config.data_dir))?;
+        let erased = Erased { receipt, account, workspace, erased_at };
+        // What was published before is not known any more, so this is an upper bound.
+        let now = tx.now();
+        erasures::begin(tx, &erased, &targets, &copies, Some(now))?;
+    }
+    Ok(is_there)
 }
 
 fn event_about(account: AccountId) -> Event {

@@ -1,7 +1,7 @@
 //! What is left to do after erasures, until their receipts are final.
 
 use super::super::model::PendingErasure;
-use super::super::store;
+use super::super::{erasures, store};
 use crate::base::RequestId;
 use crate::db::{Error, Tx, View};
 use crate::mail;
@@ -30,17 +30,22 @@ pub fn erasures_without_trace(view: &View<'_>) -> Result<Vec<RequestId>, Error> 
 }
 
 /// Records that the write-ahead log was emptied after these erasures were committed. Their receipts are final if the
-/// snapshot was replaced too.
+/// snapshot was replaced too, and the services have answered.
 // No permission: the system does it. No event: the erasure has one.
 pub(in crate::privacy) fn log_emptied(tx: &mut Tx<'_>, receipts: &[RequestId]) -> Result<(), Error> {
     receipts.iter().try_for_each(|receipt| store::set_log_emptied(tx, *receipt))?;
-    store::delete_final(tx)
+    store::delete_final(tx)?;
+    erasures::settle(tx)
 }
 
 /// Records that a snapshot made after these erasures is published. Their receipts are final if the write-ahead log was
-/// emptied too.
+/// emptied too, and the services have answered.
 // No permission: the system does it. No event: the erasure has one.
 pub(in crate::privacy) fn snapshot_replaced(tx: &mut Tx<'_>, receipts: &[RequestId]) -> Result<(), Error> {
-    receipts.iter().try_for_each(|receipt| store::set_snapshot_replaced(tx, *receipt))?;
-    store::delete_final(tx)
+    for receipt in receipts {
+        store::set_snapshot_replaced(tx, *receipt)?;
+        erasures::update_snapshot_replaced(tx, *receipt)?;
+    }
+    store::delete_final(tx)?;
+    erasures::settle(tx)
 }

@@ -105,7 +105,9 @@ fn confirm_purge(tx: &mut Tx<'_>, command: &Command, ack: &Acknowledgement) -> R
     let Some(resource) = store::find(tx, id)?.filter(own) else { return Ok(()) };
     let event = match ack.outcome {
         AckOutcome::Done => Event::new(ResourceEvent::Deleted).detail(free(tx, &resource)?),
-        AckOutcome::Failed => {
+        // Its kind allows no other outcome.
+        AckOutcome::InProgress | AckOutcome::Retained => return Ok(()),
+        AckOutcome::Failed | AckOutcome::Rejected => {
             let purge_after = tx.now().plus(RETRY_AFTER);
             store::update_back_in_trash(tx, id, purge_after)?;
             Event::new(ResourceEvent::DeletionFailed)

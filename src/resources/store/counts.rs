@@ -3,7 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::super::model::{Category, CategoryUse, TrashSum};
-use crate::base::WorkspaceId;
+use crate::base::{ServiceId, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name};
 
 const FIND_COUNT: &str = "
@@ -33,6 +33,12 @@ const RESERVED: &str = "
     from resource_lease
     where workspace_id = :workspace_id and state = 'open'
     group by count_key, category";
+const LIST_SERVICES_KEEPING: &str = "
+    select service_id, max(state <> 'purged') as has_items from resource
+    where workspace_id = :workspace_id
+    group by service_id";
+const COUNT_UNCONFIRMED: &str =
+    "select count(*) from resource where workspace_id = :workspace_id and state <> 'purged'";
 const LIST_COUNTS: &str = "
     select count_key, used, reserved, trashed, trashed_roots, trashed_bytes from workspace_count
     where workspace_id = :workspace_id
@@ -61,6 +67,8 @@ pub const STATEMENTS: &[&str] = &[
     COUNTED,
     COUNTED_STORAGE,
     RESERVED,
+    LIST_SERVICES_KEEPING,
+    COUNT_UNCONFIRMED,
     LIST_COUNTS,
     REPLACE_COUNT,
     REPLACE_STORAGE,
@@ -110,6 +118,25 @@ pub(in crate::resources) fn list_trash_sums(view: &View<'_>, workspace: Workspac
             size_bytes: trashed_bytes.get()?,
         })
     })
+}
+
+/// The services that keep or kept something for a workspace, and whether something is left that they have not confirmed as deleted.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_services_keeping(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<(ServiceId, bool)>, Error> {
+    view.list(LIST_SERVICES_KEEPING, named_params! {":workspace_id": workspace}, |row| {
+        by_name!(row, LIST_SERVICES_KEEPING => service_id, has_items);
+        Ok((service_id.get()?, has_items.get()?))
+    })
+}
+
+/// How many things of an erased workspace its services have not confirmed as deleted.
+///
+/// # Errors
+/// [`Error`].
+pub fn count_unconfirmed(view: &View<'_>, workspace: WorkspaceId) -> Result<u32, Error> {
+    view.one(COUNT_UNCONFIRMED, named_params! {":workspace_id": workspace}, crate::db::only)
 }
 
 /// The workspaces that have or had resources, by id.

@@ -31,7 +31,7 @@ pub(super) use rows::{
 pub(super) use sync::{find_sync, replace_sync, update_missing};
 pub(super) use trash::{count_cascaded, count_trash, list_cascaded, list_trash, list_trash_ids, list_trash_kinds};
 
-pub use counts::STATEMENTS as COUNT_STATEMENTS;
+pub use counts::{STATEMENTS as COUNT_STATEMENTS, count_unconfirmed, list_services_keeping};
 pub use leases::STATEMENTS as LEASE_STATEMENTS;
 pub use lists::{STATEMENTS as LIST_STATEMENTS, count_active_of};
 pub use purging::{STATEMENTS as PURGING_STATEMENTS, list_followers};

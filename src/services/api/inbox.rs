@@ -11,12 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::callers::Caller;
 use super::{ServiceWrite, Written, parse_number};
 use crate::app::{App, ConcurrencyLimit};
-use crate::base::{Actor, CommandId, Stopwatch, seconds};
+use crate::base::{Actor, CommandId, Stopwatch, Timestamp, seconds};
 use crate::db::Tx;
 use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, ShutdownSignal, json};
 use crate::inbox::{
-    self, AckHandler, AckOutcome, Acknowledged, Acknowledgement, CommandMessage, InboxError, WaitingPolls,
+    self, AckHandler, AckOutcome, Acknowledged, Acknowledgement, CommandMessage, InboxError, Retention, RetentionBasis,
+    WaitingPolls,
 };
 
 /// A request can wait this long for a command: less than the usual timeout of proxies.
@@ -57,26 +58,63 @@ struct Inbox {
 #[schema(as = Acknowledgement)]
 #[serde(deny_unknown_fields)]
 pub struct AckRequest {
-    /// done: you did it. failed: you cannot; operators see it.
+    /// done: you did it. failed: you cannot; operators see it. For dsr.erase also in_progress: you began, and will say when it is
+    /// done, within 14 days; retained: you did it, except for what a law lets you keep; rejected: you refuse, and detail says why.
     #[schema(schema_with = outcomes)]
     outcome: Outcome,
     /// One line for operators: why you could not, or what you did.
     #[serde(default)]
     #[schema(max_length = 1000, example = "12 files deleted")]
     detail: String,
+    /// With retained: which exception of GDPR Art. 17(3) lets you keep something.
+    #[serde(default)]
+    #[schema(schema_with = bases)]
+    basis: Option<Basis>,
+    /// With retained: when you delete it.
+    #[serde(default)]
+    #[schema(nullable = false, format = DateTime, example = "2034-12-31T23:59:59Z")]
+    until: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Outcome {
     Done,
+    InProgress,
+    Retained,
+    Rejected,
     Failed,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Basis {
+    LegalObligation,
+    LegalClaims,
+    PublicHealth,
+    Archiving,
+    FreeExpression,
+}
+
+impl From<Basis> for RetentionBasis {
+    fn from(basis: Basis) -> Self {
+        match basis {
+            Basis::LegalObligation => Self::LegalObligation,
+            Basis::LegalClaims => Self::LegalClaims,
+            Basis::PublicHealth => Self::PublicHealth,
+            Basis::Archiving => Self::Archiving,
+            Basis::FreeExpression => Self::FreeExpression,
+        }
+    }
 }
 
 impl From<Outcome> for AckOutcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::Done,
+            Outcome::InProgress => Self::InProgress,
+            Outcome::Retained => Self::Retained,
+            Outcome::Rejected => Self::Rejected,
             Outcome::Failed => Self::Failed,
         }
     }
@@ -90,7 +128,7 @@ struct AckResponse {
     id: String,
     #[schema(schema_with = outcomes)]
     outcome: &'static str,
-    /// When it was acknowledged first.
+    /// When it was acknowledged first, with this outcome.
     #[schema(format = DateTime, example = "2026-05-03T09:00:00.000Z")]
     acknowledged_at: String,
     /// Whether the deadline was over then.
@@ -99,6 +137,25 @@ struct AckResponse {
 
 fn outcomes() -> utoipa::openapi::Object {
     schema::one_of("What became of the command.", AckOutcome::ALL.map(AckOutcome::as_str))
+}
+
+fn bases() -> utoipa::openapi::Object {
+    schema::one_of("Why something may be kept.", RetentionBasis::ALL.map(RetentionBasis::as_str))
+}
+
+/// What the service keeps, if it says so completely.
+///
+/// # Errors
+/// [`InboxError::Retention`].
+fn retention_of(basis: Option<Basis>, until: Option<&str>) -> Result<Option<Retention>, InboxError> {
+    match (basis, until) {
+        (None, None) => Ok(None),
+        (Some(basis), Some(until)) => {
+            let until = Timestamp::parse_rfc3339(until).ok_or(InboxError::Retention)?;
+            Ok(Some(Retention { basis: basis.into(), until }))
+        }
+        _ => Err(InboxError::Retention),
+    }
 }
 
 impl From<Acknowledged> for AckResponse {
@@ -187,7 +244,7 @@ pub async fn inbox(
 /// Acknowledges a command: the service did it, or cannot.
 ///
 /// Acknowledge when it is done, not when it has arrived. The same acknowledgement again gets the same answer. After the
-/// deadline it is accepted too, and is late.
+/// deadline it is accepted too, and is late. in_progress leaves the command open, with a later deadline.
 #[utoipa::path(
     post,
     path = "/v1/inbox/{id}/ack",
@@ -200,7 +257,8 @@ pub async fn inbox(
         (status = 200, description = "The acknowledgement is stored.", body = AckResponse),
         (
             status = 400,
-            description = "The body is not an acknowledgement, or the Idempotency-Key is not valid.",
+            description = "The body is not an acknowledgement, or the Idempotency-Key is not valid. outcome_not_allowed: a command \
+                           of this type cannot have this outcome. retention_invalid: basis and until do not fit the outcome.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -238,7 +296,9 @@ pub async fn acknowledge(
     let body = body.map_err(json::body_problem)?;
     let write = ServiceWrite::new(&caller, None, &request)?;
     let request: AckRequest = json::parse(&body)?;
+    let retention = retention_of(request.basis, request.until.as_deref())?;
     let acknowledgement = Acknowledgement::new(request.outcome.into(), &request.detail).ok_or(InboxError::Detail)?;
+    let acknowledgement = acknowledgement.retaining(retention);
     let id = CommandId::parse(&id).ok_or(InboxError::NotFound)?;
     let (handlers, service) = (handlers.0, caller.service.id);
     let acknowledge = move |tx: &mut Tx<'_>, _: &Actor| {

@@ -68,6 +68,21 @@ fn every_command_that_succeeds_gives_one_json_value() {
     let key = site.run(&["key", "list", "--account", "ada-l", "--json"]).ok();
     let key = serde_json::from_str::<Value>(&key).unwrap()["keys"][0]["id"].as_str().unwrap().to_owned();
     let ping = site.run(&["inbox", "ping", "training"]).ok().trim().to_owned();
+    // An erasure that waits for a service that was disconnected.
+    site.run_with_input(
+        &["account", "create", "--email", "go@example.org", "--username", "gone-g", "--password-stdin", "--verified"],
+        PASSWORD,
+    )
+    .ok();
+    site.run(&["service", "create", "archive"]).ok();
+    site.database()
+        .execute_batch(
+            "insert into service_manifest (service_id, version, can_export, can_erase, digest, updated_at)
+             select id, 1, 0, 1, zeroblob(32), 1 from service where name = 'archive'",
+        )
+        .unwrap();
+    let receipt = site.run(&["account", "delete", "gone-g", "--yes"]).ok().trim().to_owned();
+    site.run(&["service", "disconnect", "archive", "--yes"]).ok();
     let snapshot = site.data().join("domicile.sqlite").display().to_string();
     let text = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut calls = [
@@ -130,6 +145,8 @@ fn every_command_that_succeeds_gives_one_json_value() {
         "key create --account ada-l --name two --scope models:read",
         "account plan ada-l free",
         "account delete ada-l --yes",
+        "erasure list",
+        "erasure list --state open",
     ]
     .map(text)
     .to_vec();
@@ -145,6 +162,9 @@ fn every_command_that_succeeds_gives_one_json_value() {
     for (position, verb) in ["show", "retry", "cancel"].into_iter().enumerate() {
         calls.insert(position, vec!["inbox".into(), verb.into(), ping.clone()]);
     }
+    calls.push(["erasure", "show", &receipt].map(str::to_owned).to_vec());
+    let attest = ["erasure", "attest", &receipt, "--service", "archive", "--statement", "Its disk was destroyed"];
+    calls.push(attest.map(str::to_owned).to_vec());
     for command in commands() {
         let words = text(&command.words);
         let is_called = calls.iter().any(|call| call.starts_with(&words));

@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, resources, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 51] = [
+pub const STORES: [(&str, &[&str]); 52] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -55,6 +55,7 @@ pub const STORES: [(&str, &[&str]); 51] = [
     ("billing::spending", billing::spending::STATEMENTS),
     ("billing::vouchers", billing::vouchers::STATEMENTS),
     ("privacy", privacy::STATEMENTS),
+    ("privacy::erasures", privacy::ERASURE_STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),
     ("privacy::archive::parts", privacy::PART_STATEMENTS),
     ("snapshots", snapshots::STATEMENTS),

@@ -6,7 +6,7 @@ use super::seeded::Seeded;
 use crate::support::{Answer, Browser};
 
 /// Routes whose `{id}` is a secret name and not a thing of one person: everybody who knows it may use it.
-const SECRET_NAMES: [&str; 1] = ["/avatars/{id}"];
+const SECRET_NAMES: [&str; 2] = ["/avatars/{id}", "/erasure/{id}"];
 
 /// What a visitor sees, without what differs in every answer.
 fn comparable(answer: &Answer, route: &Route, id: &str) -> (u16, String, String) {

@@ -75,6 +75,15 @@ impl Seeded {
         let (mut olga, _) = site.operator("olga-o");
         site.run(&["inbox", "ping", "training"]).ok();
         // The page of the service names its command.
+        // An erasure that waits for an operator, because a service was disconnected that kept something.
+        let (left, kept) = (site.service("worn"), {
+            site.account("gone-g");
+            json!({"workspace": site.workspace("gone-g"), "type": "model", "name": "Crows", "size": 9, "version": 1})
+        });
+        assert_eq!(site.call("PUT", "/v1/resources/crows").bearer(&left).json(&kept).send().status, 201);
+        site.run(&["service", "disconnect", "worn", "--yes"]).ok();
+        let receipt = site.run(&["account", "delete", "gone-g", "--yes"]).ok();
+        paths.extend(["/erasure/", "/admin/erasures/"].map(|start| format!("{start}{}", receipt.trim())));
         for list in 0..2 {
             let page = match list {
                 0 => "/admin/services".to_owned(),

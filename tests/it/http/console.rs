@@ -366,3 +366,35 @@ fn commands_that_are_late_are_on_the_overview_and_in_the_list_by_their_state() {
     assert_eq!(listed(&["--state", "failed"]), [true, false]);
     assert_eq!(listed(&["--state", "all", "training"]), [true, true]);
 }
+
+#[test]
+fn an_operator_attests_that_a_service_has_nothing_any_more() {
+    let site = Appliance::running();
+    let (mut olga, _) = operator(&site);
+    site.account("ada-l");
+    let service = site.service("archive");
+    let body = serde_json::json!({
+        "workspace": site.workspace("ada-l"), "type": "model", "name": "Crows", "size": 9, "version": 1,
+    });
+    assert_eq!(site.call("PUT", "/v1/resources/crows").bearer(&service).json(&body).send().status, 201);
+    site.run(&["service", "disconnect", "archive", "--yes"]).ok();
+    let receipt = site.run(&["account", "delete", "ada-l", "--yes"]).ok().trim().to_owned();
+    assert!(olga.get("/admin").text().contains("An erasure waits for you"));
+    assert!(olga.get("/admin/erasures?state=open").text().contains(&receipt));
+    let path = format!("/admin/erasures/{receipt}");
+    let page = olga.get(&path);
+    let forms = page.forms();
+    let form = forms.iter().find(|form| form.action.ends_with("/attest")).unwrap();
+    let id = form.hidden("service").unwrap().to_owned();
+    let attest = format!("{path}/attest");
+
+    let empty = olga.submit(&path, &attest, &[("service", &id), ("statement", " ")]);
+    assert_eq!(empty.status, 400);
+    assert!(empty.text().contains("how you know that the data is gone"), "{}", empty.text());
+    let attested = olga.submit(&path, &attest, &[("service", &id), ("statement", "Its disk was destroyed")]);
+    let page = olga.follow(&attested).text();
+    assert!(page.contains("Attested. It is in the audit") && !page.contains("How do you know"), "{page}");
+    let again = olga.submit_unlisted(&path, &attest, &[("service", &id), ("statement", "again")]);
+    assert_eq!(again.status, 409);
+    assert!(!olga.get("/admin").text().contains("An erasure waits for you"));
+}

@@ -238,3 +238,91 @@ fn a_service_in_node_receives_webhooks() {
 fn a_service_in_node_reads_its_inbox() {
     try_program("node", "sample/second.mjs", false, "runs");
 }
+
+/// A person leaves whose things are at a service: what the service has goes with them, and the receipt says so.
+fn leave(program: &str, script: &str, has_webhooks: bool) {
+    let site = Appliance::running_with(EGRESS);
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["datasets:write"]);
+    let (code, port) = (site.run(&["service", "enrol-code", "training"]).ok(), free_port());
+    let url = has_webhooks.then(|| format!("http://127.0.0.1:{port}/domicile"));
+    let running = Program::start(&site, program, script, &code, port, url.as_deref());
+    assert_eq!([running.upload(&key), running.upload(&key)], [201, 201]);
+
+    let receipt = site.run(&["account", "delete", "ada-l", "--yes"]).ok().trim().to_owned();
+    let report =
+        || -> Value { serde_json::from_str(&site.run(&["--json", "erasure", "show", &receipt]).ok()).unwrap() };
+    let answered = wait_for("the answers of the service", || {
+        let report = report();
+        let is_deleted = !report["open_items"].to_string().contains("not confirmed as deleted");
+        (report["services"][0]["state"] == "completed" && is_deleted).then_some(report)
+    });
+
+    assert_eq!(answered["services"].as_array().unwrap().len(), 1, "{answered}");
+    let page = site.browser().get(&format!("/erasure/{receipt}")).text();
+    assert!(page.contains("training") && page.contains("has deleted everything"), "{page}");
+    let unknown = site.call("GET", "/erasure/dsr_00000000000000000000000000").send();
+    assert_eq!(unknown.status, 404);
+}
+
+#[test]
+fn a_person_leaves_the_service_of_the_manual_too() {
+    leave("python3", "sample/service.py", true);
+}
+
+#[test]
+fn a_person_leaves_the_service_in_node_too() {
+    leave("node", "sample/second.mjs", false);
+}
+
+#[test]
+fn a_service_says_what_it_keeps_and_a_wrong_answer_changes_nothing() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (service, other) = (site.service("training"), site.service("other"));
+    let manifest = json!({"version": 1, "can_erase": true});
+    assert_eq!(site.call("PUT", "/v1/services/self").bearer(&service).json(&manifest).send().status, 200);
+    let receipt = site.run(&["account", "delete", "ada-l", "--yes"]).ok().trim().to_owned();
+    let inbox = site.call("GET", "/v1/inbox").bearer(&service).send().json();
+    let command = &inbox["commands"][0];
+    assert_eq!((command["type"].as_str(), &command["data"]), (Some("dsr.erase"), &json!({})), "{inbox}");
+    let path = format!("/v1/inbox/{}/ack", command["id"].as_str().unwrap());
+    let acknowledge = |credential: &str, body: Value| {
+        let answer = site.call("POST", &path).bearer(credential).json(&body).send();
+        (answer.status, answer.json()["code"].as_str().map(str::to_owned))
+    };
+    let shown = || site.run(&["--json", "erasure", "show", &receipt]).ok();
+    let before = shown();
+    let until = "2034-12-31T23:59:59Z";
+    for (credential, body, expected) in [
+        (&service, json!({"outcome": "retained"}), (400, "retention_invalid")),
+        (&service, json!({"outcome": "retained", "basis": "legal_obligation"}), (400, "retention_invalid")),
+        (
+            &service,
+            json!({"outcome": "retained", "basis": "legal_obligation", "until": "soon"}),
+            (400, "retention_invalid"),
+        ),
+        (
+            &service,
+            json!({"outcome": "retained", "basis": "legal_obligation", "until": "2001-01-01T00:00:00Z"}),
+            (400, "retention_invalid"),
+        ),
+        (&service, json!({"outcome": "done", "basis": "legal_claims", "until": until}), (400, "retention_invalid")),
+        (&service, json!({"outcome": "retained", "basis": "we like it", "until": until}), (400, "bad_member")),
+        (&service, json!({"outcome": "gone"}), (400, "bad_member")),
+        (&other, json!({"outcome": "done"}), (404, "command_not_found")),
+    ] {
+        let answer = acknowledge(credential, body.clone());
+        assert_eq!(answer, (expected.0, Some(expected.1.to_owned())), "{body}");
+    }
+    assert_eq!(shown(), before);
+
+    assert_eq!(acknowledge(&service, json!({"outcome": "in_progress"})).0, 200);
+    let inbox = site.call("GET", "/v1/inbox").bearer(&service).send().json();
+    assert_ne!(inbox["commands"][0]["deadline"], command["deadline"], "it has 14 days now");
+    let kept = json!({"outcome": "retained", "basis": "legal_obligation", "until": until});
+    assert_eq!([acknowledge(&service, kept.clone()).0, acknowledge(&service, kept).0], [200, 200]);
+    assert_eq!(acknowledge(&service, json!({"outcome": "done"})).1.as_deref(), Some("already_acknowledged"));
+    let page = site.browser().get(&format!("/erasure/{receipt}")).text();
+    assert!(page.contains("keeps some data for a legal obligation") && page.contains("31 December 2034"), "{page}");
+}

@@ -35,6 +35,7 @@ use crate::support::{
     KeyBuilder, PASSWORD, Person, START, SignInBuilder, TestApp, UsageBuilder, create_service, holds,
 };
 
+mod answers;
 mod columns;
 mod erasures;
 mod exports;

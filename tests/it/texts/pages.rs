@@ -207,6 +207,25 @@ fn console_pages(pages: &mut Pages) {
         let answer = olga.get(&format!("{path}/{name}"));
         pages.add(&format!("admin.services.service.{name}"), 200, &answer);
     }
+    let answer = olga.get("/admin/erasures");
+    pages.add("admin.erasures", 200, &answer);
+    // One that waits for an answer, and for an operator because of a service that was disconnected.
+    let site = &pages.site;
+    site.account("gone-g");
+    let gone = site.workspace("gone-g");
+    for name in ["archive", "registry-2"] {
+        let service = site.service(name);
+        let body = serde_json::json!({"workspace": gone, "type": "model", "name": "Crows", "size": 9, "version": 1});
+        assert_eq!(site.call("PUT", "/v1/resources/crows").bearer(&service).json(&body).send().status, 201);
+    }
+    site.run(&["service", "disconnect", "archive", "--yes"]).ok();
+    let receipt = site.run(&["account", "delete", "gone-g", "--yes"]).ok().trim().to_owned();
+    let answer = olga.get("/admin/erasures");
+    pages.add("admin.erasures.some", 200, &answer);
+    let answer = olga.get(&format!("/admin/erasures/{receipt}"));
+    pages.add("admin.erasures.erasure", 200, &answer);
+    let answer = pages.site.browser().get(&format!("/erasure/{receipt}"));
+    pages.add("erasure.receipt", 200, &answer);
     let answer = olga.get("/admin/services?create=1");
     pages.add("admin.services.connect", 200, &answer);
 }
@@ -246,6 +265,8 @@ fn every_page_has_its_reviewed_words() {
         let name = name
             .replace("services/{id}", "services/service")
             .replace("commands/{id}", "commands/command")
+            .replace("erasures/{id}", "erasures/erasure")
+            .replace("erasure/{id}", "erasure/receipt")
             .replace('/', ".");
         pages.shown.iter().any(|shown| *shown == name || shown.starts_with(&format!("{name}.")))
     };

@@ -3,9 +3,11 @@
 use domicile::base::{Actor, ResourceId, ServiceId, hours};
 use domicile::config::Egress;
 use domicile::inbox::{self, AckOutcome, Acknowledgement, CommandFilter, CommandKind};
+use domicile::privacy::erasures::{self, ServiceAnswer};
 use domicile::resources::{self, ExternalId, NewResource, ResourceError, ResourceName};
 use domicile::schedule::ACK_HANDLERS;
-use domicile::services;
+use domicile::services::{Manifest, ManifestDraft};
+use domicile::{privacy, services};
 use rusqlite::named_params;
 
 use super::replay::Backup;
@@ -129,4 +131,43 @@ fn what_was_deleted_for_good_does_not_come_back() {
     assert!(put(&restored, &by_farm, new(&ada, "fresh", "dataset", None)).is_ok());
     assert!(restored.read(|view| resources::is_counted_right(view, &Actor::System, workspace).unwrap()));
     assert_eq!(restored.columns_with("The p-1"), Vec::<String>::new());
+}
+
+#[test]
+fn services_are_asked_again_to_erase_people_whose_erasure_the_backup_does_not_know() {
+    let site = TestApp::new();
+    let (ada, farm) = (site.person("ada-ada"), site.write(|tx| create_service(tx, "farm")).unwrap().0);
+    let actor = Actor::Service { service: farm.id, name: farm.name.clone(), request: String::new() };
+    let manifest = Manifest::new(ManifestDraft { version: 1, can_erase: true, ..Default::default() }).unwrap();
+    site.write(move |tx| services::put_manifest(tx, &actor, &manifest)).unwrap();
+    let backup = Backup::of(&site);
+    // The backup does not have this person at all.
+    let bob = site.person("bob-bob");
+    let receipts = [&ada, &bob].map(|person| {
+        let id = person.account.id;
+        site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap().id
+    });
+    let to_erase = |site: &TestApp| {
+        site.read(|view| inbox::list_commands(view, farm.id, CommandFilter::Open, None, 100).unwrap()).rows
+    };
+    for command in to_erase(&site) {
+        let said = Acknowledgement::new(AckOutcome::Done, "").unwrap();
+        site.write(move |tx| inbox::acknowledge(tx, ACK_HANDLERS, farm.id, command.id, &said)).unwrap();
+    }
+    assert!(to_erase(&site).is_empty());
+
+    let (restored, replayed) = backup.restored_with_journal_of(&site);
+
+    assert_eq!((replayed.lines, replayed.erased), (2, 1));
+    let mut asked: Vec<_> =
+        to_erase(&restored).iter().map(|command| (command.kind, command.subject.unwrap())).collect();
+    asked.sort_by_key(|(_, subject)| *subject);
+    let mut expected = [ada.account.id, bob.account.id].map(|id| (CommandKind::DsrErase, id)).to_vec();
+    expected.sort_by_key(|(_, subject)| *subject);
+    assert_eq!(asked, expected);
+    for receipt in receipts {
+        let report = restored.read(|view| erasures::find(view, receipt).unwrap()).unwrap();
+        assert!(!report.is_final() && report.is_log_emptied && report.is_snapshot_replaced, "{report:?}");
+        assert_eq!(report.services[0].answer, ServiceAnswer::Requested);
+    }
 }

@@ -1,11 +1,16 @@
 //! Commands, acknowledgements, webhooks and their deliveries: types and pure rules.
 
+mod webhooks;
+
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::base::{AccountId, CommandId, ServiceId, Timestamp, WorkspaceId, days, hours, is_visible, minutes, seconds};
+use crate::base::{AccountId, CommandId, ServiceId, Timestamp, WorkspaceId, days, is_visible};
 use crate::db::{Error, Tx};
+
+pub(super) use webhooks::{CallResult, next_attempt, pause};
+pub use webhooks::{Delivery, WebhookEndpoint, WebhookState};
 
 /// What a service is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,23 @@ impl CommandKind {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
+
+    /// How long a service has in all that said that it began. `None`: it says only whether it did it.
+    pub const fn completed_within(self) -> Option<Duration> {
+        match self {
+            Self::DsrErase => Some(days(14)),
+            _ => None,
+        }
+    }
+
+    /// Whether a service can answer a command of this kind with this outcome.
+    pub const fn allows(self, outcome: AckOutcome) -> bool {
+        match outcome {
+            AckOutcome::Done | AckOutcome::Failed => true,
+            AckOutcome::InProgress => self.completed_within().is_some(),
+            AckOutcome::Retained | AckOutcome::Rejected => matches!(self, Self::DsrErase),
+        }
+    }
 }
 
 /// A command to be sent.
@@ -100,6 +122,8 @@ pub struct Command {
     pub data: Value,
     pub created_at: Timestamp,
     pub deadline: Option<Timestamp>,
+    /// When the service said that it began. `None`: it did not.
+    pub accepted_at: Option<Timestamp>,
     /// `None`: it is open.
     pub end: Option<End>,
     /// How often it was sent as a webhook.
@@ -116,9 +140,10 @@ impl Command {
         self.end.is_none() && self.deadline.is_some_and(|deadline| deadline < now)
     }
 
-    /// Whether the service could not do it.
+    /// Whether the service could not do it, or refused to.
     pub fn is_failed(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| end.outcome == CommandOutcome::Acknowledged(AckOutcome::Failed))
+        let failed = [AckOutcome::Failed, AckOutcome::Rejected].map(CommandOutcome::Acknowledged);
+        self.end.as_ref().is_some_and(|end| failed.contains(&end.outcome))
     }
 
     /// Whether it can be sent again: an open one, or one that the service could not do. Not a deletion that failed: its resource
@@ -173,18 +198,27 @@ impl CommandOutcome {
 pub enum AckOutcome {
     /// It did what it was asked to.
     Done,
+    /// It began, and will say when it has done it. The command stays open.
+    InProgress,
+    /// It did it, except for what a law lets it keep ([`Retention`]).
+    Retained,
+    /// It refuses, and the detail says why.
+    Rejected,
     /// It could not.
     Failed,
 }
 
 impl AckOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 2] = [Self::Done, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Done, Self::InProgress, Self::Retained, Self::Rejected, Self::Failed];
 
     /// The word that is stored and sent.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::InProgress => "in_progress",
+            Self::Retained => "retained",
+            Self::Rejected => "rejected",
             Self::Failed => "failed",
         }
     }
@@ -194,6 +228,67 @@ impl AckOutcome {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
     }
 }
+
+/// Why a service may keep something about a person who is erased: the exceptions of GDPR Art. 17(3). A closed list, because a
+/// receipt keeps it, and a text could be about the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetentionBasis {
+    /// A law requires it, such as that on invoices (b).
+    LegalObligation,
+    /// It is needed for a claim at court (e).
+    LegalClaims,
+    /// Public health (c).
+    PublicHealth,
+    /// An archive in the public interest, research or statistics (d).
+    Archiving,
+    /// Freedom of expression and information (a).
+    FreeExpression,
+}
+
+impl RetentionBasis {
+    /// Every basis.
+    pub const ALL: [Self; 5] =
+        [Self::LegalObligation, Self::LegalClaims, Self::PublicHealth, Self::Archiving, Self::FreeExpression];
+
+    /// The word that is stored and sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LegalObligation => "legal_obligation",
+            Self::LegalClaims => "legal_claims",
+            Self::PublicHealth => "public_health",
+            Self::Archiving => "archiving",
+            Self::FreeExpression => "free_expression",
+        }
+    }
+
+    /// Reads the word. `None`: it is another one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|basis| basis.as_str() == text)
+    }
+
+    /// The duty, for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::LegalObligation => "a legal obligation (GDPR Art. 17(3)(b))",
+            Self::LegalClaims => "legal claims (GDPR Art. 17(3)(e))",
+            Self::PublicHealth => "public health (GDPR Art. 17(3)(c))",
+            Self::Archiving => "archiving, research or statistics (GDPR Art. 17(3)(d))",
+            Self::FreeExpression => "freedom of expression and information (GDPR Art. 17(3)(a))",
+        }
+    }
+}
+
+/// What a service keeps of a person who is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    #[allow(missing_docs)]
+    pub basis: RetentionBasis,
+    /// When the service deletes it.
+    pub until: Timestamp,
+}
+
+/// How far in the future the end of a retention can be: longer than any law asks for.
+pub const RETENTION_MAX: Duration = days(100 * 365);
 
 /// The longest text about an acknowledgement, in characters.
 pub const DETAIL_MAX: usize = 1_000;
@@ -205,6 +300,8 @@ pub struct Acknowledgement {
     pub outcome: AckOutcome,
     /// At most [`DETAIL_MAX`] visible characters, in one line. May be empty.
     pub detail: String,
+    /// With [`AckOutcome::Retained`] only.
+    pub retention: Option<Retention>,
 }
 
 impl Acknowledgement {
@@ -212,7 +309,23 @@ impl Acknowledgement {
     pub fn new(outcome: AckOutcome, detail: &str) -> Option<Self> {
         let detail = detail.trim();
         let is_fine = detail.chars().count() <= DETAIL_MAX && is_visible(detail);
-        is_fine.then(|| Self { outcome, detail: detail.to_owned() })
+        is_fine.then(|| Self { outcome, detail: detail.to_owned(), retention: None })
+    }
+
+    /// The same one, with what the service keeps.
+    pub fn retaining(self, retention: Option<Retention>) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// Whether it says what is kept and until when if something is, and only then.
+    pub(in crate::inbox) fn has_right_retention(&self, now: Timestamp) -> bool {
+        match &self.retention {
+            Some(kept) => {
+                let is_retained = matches!(self.outcome, AckOutcome::Retained);
+                is_retained && (now..=now.plus(RETENTION_MAX)).contains(&kept.until)
+            }
+            None => !matches!(self.outcome, AckOutcome::Retained),
+        }
     }
 }
 
@@ -228,7 +341,7 @@ pub struct Acknowledged {
 }
 
 /// What a slice does when a service acknowledges its commands. It runs in the transaction of the acknowledgement, once for
-/// each command.
+/// each command, also when the service said before that it began.
 #[derive(Clone, Copy)]
 pub struct AckHandler {
     #[allow(missing_docs)]
@@ -247,7 +360,7 @@ pub enum CommandFilter {
     Open,
     /// Not acknowledged in time.
     Overdue,
-    /// The service said that it could not.
+    /// The service said that it could not, or refused.
     Failed,
 }
 
@@ -275,7 +388,7 @@ pub struct Overdue {
     pub overdue: u32,
     /// The earliest of these deadlines.
     pub since: Option<Timestamp>,
-    /// Commands that services could not do, of the last 30 days.
+    /// Commands that services could not do or refused, of the last 30 days.
     pub failed: u32,
     /// Open commands, overdue or not.
     pub open: u32,
@@ -292,7 +405,7 @@ impl Overdue {
         }
         if self.failed > 0 {
             let commands = count_of(self.failed, "command was", "commands were");
-            sentences.push(format!("{commands} answered with failed by a service."));
+            sentences.push(format!("{commands} answered with failed or rejected by a service."));
         }
         if sentences.is_empty() {
             return None;
@@ -309,125 +422,5 @@ fn count_of(count: u32, one: &str, many: &str) -> String {
     if count == 1 { format!("One {one}") } else { format!("{count} {many}") }
 }
 
-/// Where a service receives webhooks.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct WebhookEndpoint {
-    pub service: ServiceId,
-    /// `None`: the service reads its inbox.
-    pub url: Option<String>,
-    pub state: WebhookState,
-    pub changed_at: Timestamp,
-    /// Until when the previous secret signs too. `None`: there is none.
-    pub previous_ends_at: Option<Timestamp>,
-    /// Calls that failed one after the other.
-    pub failures: u32,
-    /// Until when it is not called. `None`: it may be called.
-    pub paused_until: Option<Timestamp>,
-}
-
-/// Whether webhooks are sent, and arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WebhookState {
-    /// There is no address.
-    None,
-    /// The last one was taken, or none was sent yet.
-    Working,
-    /// None was taken since then.
-    Failing(Timestamp),
-    /// The service answered 410 then. No webhook is sent until an address is set.
-    Gone(Timestamp),
-}
-
-impl WebhookState {
-    /// The word for programs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Working => "working",
-            Self::Failing(_) => "failing",
-            Self::Gone(_) => "gone",
-        }
-    }
-
-    /// The words for operators.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::None => "Reads its inbox",
-            Self::Working => "Working",
-            Self::Failing(_) => "Failing",
-            Self::Gone(_) => "Switched off by the service",
-        }
-    }
-
-    /// Since when no webhook was taken, or none is sent any more.
-    pub const fn since(self) -> Option<Timestamp> {
-        match self {
-            Self::None | Self::Working => None,
-            Self::Failing(at) | Self::Gone(at) => Some(at),
-        }
-    }
-}
-
-/// One attempt to send a webhook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Delivery {
-    pub at: Timestamp,
-    pub duration: Duration,
-    /// The HTTP status. `None`: there was no answer.
-    pub status: Option<u16>,
-    /// The beginning of the answer, without what a page must not show.
-    pub answer: String,
-    /// Why there was no answer, or why it does not count. `None`: the webhook was taken.
-    pub failure: Option<String>,
-}
-
-/// How one call of a webhook went.
-#[derive(Clone, Debug)]
-pub(super) struct CallResult {
-    #[allow(missing_docs)]
-    pub delivery: Delivery,
-    /// How long the service asked us to wait (RFC 9110 §10.2.3). `None`: it did not say.
-    pub retry_after: Option<Duration>,
-}
-
-/// The waits between the attempts to send a webhook (Standard Webhooks 1.0). The first attempt is made at once.
-const RETRIES: [Duration; 9] =
-    [seconds(5), minutes(5), minutes(30), hours(2), hours(5), hours(10), hours(14), hours(20), hours(24)];
-
-/// When to send a webhook again after so many failed attempts. `None`: no more; the command stays in the inbox.
-pub(super) fn next_attempt(now: Timestamp, attempts: u32) -> Option<Timestamp> {
-    let index = usize::try_from(attempts).ok()?.checked_sub(1)?;
-    RETRIES.get(index).map(|wait| now.plus(*wait))
-}
-
-/// The longest pause that a service can ask for: a command has to be acknowledged within days.
-const RETRY_AFTER_MAX: Duration = days(1);
-
-/// How long a service is not called after so many failed calls one after the other: as long as the attempt of one command would wait,
-/// and at most a day. All of its commands share the pause, so a dead service gets one call at its end, however many wait.
-/// `asked`: what the service asked for, which counts instead: at least the first pause, at most a day.
-pub(super) fn pause(failures: u32, asked: Option<Duration>) -> Duration {
-    let last = RETRIES.len() - 1;
-    let own = RETRIES[usize::try_from(failures).unwrap_or(last).clamp(1, last + 1) - 1];
-    asked.map_or(own, |asked| asked.clamp(RETRIES[0], RETRY_AFTER_MAX))
-}
-
 /// How long an ended command is stored.
-pub(super) const KEPT_FOR: Duration = days(30);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_a_day_and_a_service_can_ask_for_another_one_within_bounds() {
-        assert_eq!(
-            [0, 1, 2, 9, 10, u32::MAX].map(|failures| pause(failures, None)),
-            [seconds(5), seconds(5), minutes(5), hours(24), hours(24), hours(24)]
-        );
-        let asked = [Duration::ZERO, seconds(60), days(30)].map(|asked| pause(4, Some(asked)));
-        assert_eq!(asked, [seconds(5), seconds(60), days(1)]);
-    }
-}
+pub(in crate::inbox) const KEPT_FOR: Duration = days(30);
