@@ -14,7 +14,7 @@ pub const ENGINE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 /// How long a connection waits for a write of another process, such as a command while the server runs.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Prepared statements that each connection keeps: more than all `STATEMENTS` of the program together.
-pub const STATEMENTS_KEPT: usize = 640;
+pub const STATEMENTS_KEPT: usize = 768;
 /// Page cache of a reader in the pool, in KiB. It holds decrypted pages.
 const CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of a worker's own reader, in KiB. A page that is not in it is decrypted for each query (about 8 µs a

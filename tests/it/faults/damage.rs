@@ -115,7 +115,7 @@ fn f10_a_file_that_was_cut_is_named() {
 #[test]
 fn f10_damage_that_a_start_does_not_meet_is_reported_soon_after_it() {
     let mut site = stopped();
-    let page = root_page(&site, "statement_line_of_workspace");
+    let page = root_page(&site, "statement_line_by_event");
     flip(&site, (page - 1) * PAGE + 500);
 
     site.start();
@@ -133,7 +133,7 @@ fn f10_damage_that_a_start_does_not_meet_is_reported_soon_after_it() {
 #[test]
 fn f10_a_request_that_meets_damage_is_refused_and_the_others_are_answered() {
     let mut site = stopped();
-    let page = root_page(&site, "statement_line_of_workspace");
+    let page = root_page(&site, "statement_line_by_event");
     site.start();
     let mut browser = site.browser();
     assert_eq!(browser.sign_in("ada-l").status, 303);
