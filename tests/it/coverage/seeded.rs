@@ -83,6 +83,12 @@ impl Seeded {
         assert_eq!(site.call("PUT", "/v1/resources/crows").bearer(&left).json(&kept).send().status, 201);
         site.run(&["service", "disconnect", "worn", "--yes"]).ok();
         let receipt = site.run(&["account", "delete", "gone-g", "--yes"]).ok();
+        // The server goes on with it: the log is emptied, and the snapshot replaced.
+        let is_settled = "select not exists (select 1 from erasure_pending) and not exists \
+                          (select 1 from erasure where snapshot_replaced_at is null)";
+        wait_for("the erasure", || {
+            site.database().query_row(is_settled, [], |row| row.get::<_, bool>(0)).unwrap().then_some(())
+        });
         paths.extend(["/erasure/", "/admin/erasures/"].map(|start| format!("{start}{}", receipt.trim())));
         for list in 0..2 {
             let page = match list {
