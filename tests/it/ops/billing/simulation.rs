@@ -17,7 +17,7 @@ use self::model::rounded;
 use super::*;
 
 /// Steps in a quick and in a deep run.
-const STEPS: (usize, usize) = (5_000, 300_000);
+const STEPS: (usize, usize) = (5_000, 40_000);
 /// The whole ledger is checked so many times.
 const CHECKS: usize = 6;
 /// Steps of a rich or of a poor time.
